@@ -1,0 +1,74 @@
+"""Who computes it. `select` picks an engine; `base` is the contract that all of them keep."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from recurra.core.errors import ConfigError, ResourceError
+from recurra.core.options import Options, knob
+from recurra.core.spec import Spec
+from recurra.engines.base import Engine
+
+EngineName = Literal["auto", "reference", "torch"]
+Purpose = Literal["train", "generate"]
+
+
+class EngineOptions(Options):
+    """Which engine computes, and how."""
+
+    engine: EngineName = knob("auto", "who computes; auto takes the fastest one here")
+    device: Literal["auto", "cpu", "cuda", "mps"] = knob("auto", "where the torch engine computes")
+    precision: Literal["auto", "float32", "bfloat16", "float64"] = knob(
+        "auto", "auto takes bfloat16 products where the hardware gains by them", advanced=True
+    )
+    threads: int = knob(0, "CPU threads; 0 takes all cores", low=0, high=1024, advanced=True)
+
+
+def make(name: str, options: EngineOptions) -> Engine:
+    """Return the engine of that name, whether or not it can run here.
+
+    Raises `ConfigError` for a name that is none.
+    """
+    if name == "reference":
+        from recurra.engines.reference import ReferenceEngine
+
+        return ReferenceEngine(options)
+    if name == "torch":
+        from recurra.engines.torch import TorchEngine
+
+        return TorchEngine(options)
+    raise ConfigError(f"there is no engine '{name}'; take auto, reference or torch.", "engine")
+
+
+# Fastest first. Generation of a few sequences on a CPU is bound by dispatch, where NumPy beats
+# PyTorch; training is bound by matrix products, where PyTorch beats NumPy.
+PREFERENCE: dict[Purpose, tuple[str, ...]] = {
+    "train": ("torch", "reference"),
+    "generate": ("reference", "torch"),
+}
+
+
+def select(spec: Spec, options: EngineOptions, purpose: Purpose) -> Engine:
+    """Return the engine asked for, or with `auto` the first that is here and runs `spec`.
+
+    Raises `ResourceError` when the engine asked for cannot run here, `ConfigError` when it does
+    not run this network. Nothing is ever replaced silently.
+    """
+    if options.engine != "auto":
+        engine = make(options.engine, options)
+        if reason := engine.available():
+            raise ResourceError(reason)
+        if reason := engine.unsupported(spec):
+            raise ConfigError(reason, "engine")
+        return engine
+    order = PREFERENCE[purpose]
+    if options.device in ("cuda", "mps"):
+        order = ("torch",)
+    reasons = []
+    for name in order:
+        engine = make(name, options)
+        reason = engine.available() or engine.unsupported(spec)
+        if reason is None:
+            return engine
+        reasons.append(reason)
+    raise ResourceError(" ".join(reasons))
