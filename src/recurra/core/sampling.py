@@ -34,8 +34,8 @@ class SamplingOptions(Options):
 
     @property
     def greedy(self) -> bool:
-        """Whether no draw is needed."""
-        return self.temperature == 0 or self.top_k == 1
+        """Whether no draw is needed. Below a millionth a temperature is taken for 0."""
+        return self.temperature < 1e-6 or self.top_k == 1
 
 
 def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -56,8 +56,8 @@ def distribution(
         probs = np.zeros_like(log_probs)
         np.put_along_axis(probs, log_probs.argmax(axis=-1)[..., None], 1.0, axis=-1)
         return probs
-    scaled = log_probs / options.temperature
-    probs = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
+    best = log_probs.max(axis=-1, keepdims=True)
+    probs = np.exp((log_probs - best) / options.temperature)
     if options.top_k or options.top_p < 1:
         order = np.argsort(-probs, axis=-1, kind="stable")
         ranked = np.take_along_axis(probs, order, axis=-1)
