@@ -1,0 +1,1 @@
+"""Bytes from outside: text, archives, model files. Nothing else parses bytes."""

@@ -1,0 +1,1 @@
+"""Text: from documents to tokens, and from a model to text."""
