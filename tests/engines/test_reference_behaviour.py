@@ -125,9 +125,7 @@ def test_generation_does_not_depend_on_cuts_or_neighbours():
     start = np.array([3, 3, 3])
     together = network.generate(start, network.zero_state(3), 20, sampling, seed=1)
     first = network.generate(start[2:], network.zero_state(1), 7, sampling, seed=1, lanes=[2])
-    rest = network.generate(
-        first.tokens[-1], first.state, 13, sampling, seed=1, start=7, lanes=[2]
-    )
+    rest = network.generate(first.tokens[-1], first.state, 13, sampling, seed=1, start=7, lanes=[2])
     alone = np.concatenate([first.tokens, rest.tokens])[:, 0]
     np.testing.assert_array_equal(together.tokens[:, 2], alone)
     assert len({tuple(row) for row in together.tokens.T}) == 3
