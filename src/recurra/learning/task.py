@@ -16,7 +16,11 @@ class Window:
 
     batch: Batch
     carries: bool
-    """Whether the state after the previous window goes on here; else it starts at zero."""
+    """Whether the state after the previous window goes on here; else it starts at zero.
+
+    The previous window is the one read just before: the part before it, or the last part of the
+    step before.
+    """
     tokens: int
     """Positions read, for the speed that is shown (at least the sum of the batch's weights)."""
 
@@ -41,7 +45,7 @@ class Task(Protocol):
     """Name in the registry of tasks, such as "text"."""
     spec: Spec
     steps_per_epoch: int
-    """Windows in one pass over the training split."""
+    """Steps in one pass over the training split; with gradient accumulation, of several windows."""
     unit: str
     """What one position is, in the singular: "character", "byte", "word", "step"."""
 
