@@ -1,0 +1,74 @@
+"""Recurra, the LSTM studio: train, generate from and look inside recurrent sequence models.
+
+    import recurra
+
+    model = recurra.train("poems.txt", run="runs/poems", seconds=60)
+    print(model.generate("The ", length=500, temperature=0.7))
+
+Nothing is imported until it is used, so `import recurra` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from recurra.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from recurra.core.errors import (
+        ConfigError,
+        FormatError,
+        NumericError,
+        RecurraError,
+        ResourceError,
+        ShapeError,
+    )
+    from recurra.formats.sources import Document
+    from recurra.tasks.text.model import Model
+    from recurra.tasks.text.training import resume, train
+
+_HOMES = {
+    "train": "recurra.tasks.text.training",
+    "resume": "recurra.tasks.text.training",
+    "Model": "recurra.tasks.text.model",
+    "Document": "recurra.formats.sources",
+    "RecurraError": "recurra.core.errors",
+    "ConfigError": "recurra.core.errors",
+    "FormatError": "recurra.core.errors",
+    "NumericError": "recurra.core.errors",
+    "ResourceError": "recurra.core.errors",
+    "ShapeError": "recurra.core.errors",
+}
+
+__all__ = [
+    "ConfigError",
+    "Document",
+    "FormatError",
+    "Model",
+    "NumericError",
+    "RecurraError",
+    "ResourceError",
+    "ShapeError",
+    "__version__",
+    "load",
+    "resume",
+    "train",
+]
+
+
+def load(path: Any, **engine: Any) -> Model:
+    """Read a model file or the best model of a run folder; see `Model.load`."""
+    from recurra.tasks.text.model import Model
+
+    return Model.load(path, **engine)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'recurra' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

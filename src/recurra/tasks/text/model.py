@@ -1,0 +1,353 @@
+"""A trained text model: its weights and what they mean, ready to write, to judge and to be kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurra.core.errors import ConfigError, FormatError
+from recurra.core.parameters import Params, parameter_count
+from recurra.core.sampling import SamplingOptions, log_softmax
+from recurra.core.spec import Spec
+from recurra.engines import EngineOptions, Purpose, select
+from recurra.engines.base import Network
+from recurra.formats.model_file import load_model, save_model
+from recurra.tasks.text import score as scoring
+from recurra.tasks.text.generate import (
+    Generated,
+    GenerateOptions,
+    Piece,
+    draw_seed,
+    generate,
+    generate_texts,
+    split_options,
+)
+from recurra.tasks.text.locate import find_model
+from recurra.tasks.text.options import TextOptions
+from recurra.tasks.text.passages import (
+    Passage,
+    held_out_passage,
+    passage_of,
+    passage_of_files,
+)
+from recurra.tasks.text.vocabulary import Policy, Vocabulary, vocabulary_from_document
+
+UNITS = {"characters": "character", "bytes": "byte", "words": "word", "subwords": "subword"}
+"""What one token of a vocabulary is called."""
+
+
+Texts = list[str] | tuple[str, ...]
+
+
+class Model:
+    """A text model.
+
+    Every method reads a text from the state zero. What comes first in an empty prime, or predicts
+    the first token of a text that is judged, is the model's start token: the line end, or where the
+    vocabulary has none the space, or the commonest token of the training text. It is not part of
+    any text that is returned.
+
+    Args:
+        weights: as `core.parameters.parameter_shapes` names them.
+        document: what a model file keeps: "spec", "task", "provenance".
+        engine: who computes; by default the fastest one here.
+        path: the file it came from, for messages.
+    Raises:
+        FormatError: the document is not one of a text model.
+    """
+
+    def __init__(
+        self,
+        weights: Params,
+        document: Mapping[str, Any],
+        *,
+        engine: EngineOptions | None = None,
+        path: Path | None = None,
+    ) -> None:
+        self.weights = weights
+        self.document = dict(document)
+        self.engine = engine or EngineOptions()
+        self.path = path
+        self._networks: dict[str, Network] = {}
+        where = f"{path}: " if path else ""
+        try:
+            task = document["task"]
+            kind = task["kind"]
+            if kind != "text":
+                raise FormatError(f"{where}this is a model of {kind}, not of text.")
+            self.spec = Spec.parse(document["spec"])
+            self.vocabulary: Vocabulary = vocabulary_from_document(task["vocabulary"])
+            self.start = int(task["start"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise FormatError(f"{where}the model's task lacks {error}.") from None
+        if self.vocabulary.size != self.spec.head.outputs or not (
+            0 <= self.start < self.vocabulary.size
+        ):
+            raise FormatError(
+                f"{where}the vocabulary has {self.vocabulary.size} tokens and the start token is "
+                f"{self.start}, but the network predicts {self.spec.head.outputs} tokens."
+            )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], **engine: Any) -> Self:
+        """Read a model file, or the best model of a run folder.
+
+        Args:
+            path: the file, the folder, or the folder's name alone where it lies in `runs`.
+            engine: settings of `EngineOptions`, such as engine="torch".
+        Raises:
+            FormatError: there is none, or it is damaged.
+        """
+        file = find_model(path)
+        weights, document = load_model(file)
+        return cls(weights, document, engine=EngineOptions(**engine), path=file)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model as one file, whole or not at all."""
+        save_model(Path(path), self.weights, self.document)
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Where it came from: data, options, steps, scores, version."""
+        return dict(self.document.get("provenance", {}))
+
+    @property
+    def unit(self) -> str:
+        """What one token is: character, byte, word, subword."""
+        return UNITS[self.vocabulary.kind]
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers it has learned."""
+        return parameter_count(self.spec)
+
+    def __repr__(self) -> str:
+        sizes = ",".join(map(str, self.spec.stack.sizes))
+        return (
+            f"<Model of text: {sizes} units, {self.parameters:,} parameters, "
+            f"{self.vocabulary.size:,} {self.vocabulary.kind}>"
+        )
+
+    def network(self, purpose: Purpose = "generate") -> Network:
+        """Return the network, built when first asked for on the engine that suits the purpose."""
+        engine = select(self.spec, self.engine, purpose)
+        if engine.name not in self._networks:
+            self._networks[engine.name] = engine.build(self.spec, self.weights)
+        return self._networks[engine.name]
+
+    # Writing
+
+    @overload
+    def generate(self, prime: str = "", *, samples: None = None, **options: Any) -> str: ...
+    @overload
+    def generate(self, prime: str = "", *, samples: int, **options: Any) -> list[str]: ...
+    @overload
+    def generate(
+        self, prime: Texts, *, samples: int | None = None, **options: Any
+    ) -> list[str]: ...
+    def generate(
+        self, prime: str | Texts = "", *, samples: int | None = None, **options: Any
+    ) -> str | list[str]:
+        """Return text that goes on from `prime`, without the prime.
+
+        A list of texts comes back where `samples` is given or several primes are, prime by prime.
+        Sample k of a prime is the same text whatever is generated beside it.
+
+        Args:
+            options: settings of `GenerateOptions` and `SamplingOptions`: length, seed, stop, beam,
+                temperature, top_k, top_p, min_p, resample.
+        Raises:
+            ConfigError: a setting that cannot be, or a prime outside the vocabulary.
+        """
+        if samples is not None:
+            options["samples"] = samples
+        how, sampling = split_options(options)
+        texts = self.samples(prime, how, sampling).texts()
+        return texts[0] if samples is None and isinstance(prime, str) else texts
+
+    def samples(
+        self,
+        prime: str | Texts = "",
+        how: GenerateOptions | None = None,
+        sampling: SamplingOptions | None = None,
+        *,
+        alternatives: int = 0,
+    ) -> Generated:
+        """Return samples with their tokens, probabilities and seed; `generate` is its short form.
+
+        Args:
+            alternatives: how many of the likeliest tokens to tell at each place.
+        """
+        how, sampling = how or GenerateOptions(), sampling or SamplingOptions()
+        if not how.length:
+            raise ConfigError(
+                "length is 0, a text without end, which only a stream can give; say how long.",
+                "length",
+            )
+        primes = [prime] if isinstance(prime, str) else list(prime)
+        read = [self.prime_tokens(one, how.unknown) for one in primes]
+        every = [one for one in primes for _ in range(how.samples)]
+        if how.beam:
+            found = [piece for one in read for piece in self._searched(one, how)]
+            return Generated(None, every, found)
+        seed = draw_seed(how.seed)
+        pieces = generate_texts(
+            self.network(), self.vocabulary, [one for one in read for _ in range(how.samples)],
+            sampling, length=how.length, seed=seed, stop=how.stop, alternatives=alternatives,
+            lanes=[n for _ in read for n in range(how.samples)],
+        )  # fmt: skip
+        return Generated(None if sampling.greedy else seed, every, pieces)
+
+    def _searched(self, prime: NDArray[Any], how: GenerateOptions) -> list[Piece]:
+        from recurra.tasks.text.beam import beam_search
+
+        if how.samples > how.beam:
+            raise ConfigError(
+                f"samples is {how.samples}, but a beam of {how.beam} finds at most {how.beam} "
+                "texts; widen the beam.",
+                "samples",
+            )
+        found = beam_search(
+            self.network(), self.vocabulary, prime, width=how.beam, length=how.length, stop=how.stop
+        )
+        return [
+            Piece(n, one.text, one.tokens, one.log_probs, ended=True)
+            for n, one in enumerate(found[: how.samples])
+        ]
+
+    def stream(self, prime: str = "", **options: Any) -> Iterator[str]:
+        """Return the text that `generate` would give, piece by piece as it is drawn.
+
+        With length=0 it goes on until the caller stops asking.
+        """
+        how, sampling = split_options(options)
+        return (piece.text for piece in self.pieces(prime, how, sampling) if piece.text)
+
+    def pieces(
+        self, prime: str, how: GenerateOptions, sampling: SamplingOptions, *, alternatives: int = 0
+    ) -> Iterator[Piece]:
+        """Return the pieces of one sample, chunk by chunk (without samples and beam).
+
+        Raises, before the first piece:
+            ConfigError: the prime is outside the vocabulary, or more than one text is wanted.
+        """
+        if how.samples > 1 or how.beam:
+            raise ConfigError(
+                "a stream is one text as it is drawn; leave out samples and beam, or use generate.",
+                "beam" if how.beam else "samples",
+            )
+        read = self.prime_tokens(prime, how.unknown)
+        chunks = generate(
+            self.network(), self.vocabulary, [read], sampling, length=how.length,
+            seed=draw_seed(how.seed), stop=how.stop, alternatives=alternatives,
+        )  # fmt: skip
+        return (piece for chunk in chunks for piece in chunk)
+
+    def prime_tokens(self, prime: str, unknown: Policy | None = None) -> NDArray[Any]:
+        """Return the tokens that a text starts from: those of `prime`, or the start token."""
+        tokens = self.vocabulary.encode(prime, unknown)
+        return tokens if len(tokens) else np.array([self.start])
+
+    # Judging
+
+    @overload
+    def probabilities(self, text: str) -> NDArray[np.float64]: ...
+    @overload
+    def probabilities(self, text: Texts) -> list[NDArray[np.float64]]: ...
+    def probabilities(self, text: str | Texts) -> NDArray[np.float64] | list[NDArray[np.float64]]:
+        """Return the probability of each token given those before it, [tokens].
+
+        Several texts are read side by side and give a list.
+        """
+        found = [np.exp(one) for one in self._log_probs(_listed(text))]
+        return found[0] if isinstance(text, str) else found
+
+    def distributions(self, text: str) -> NDArray[np.float64]:
+        """Return the whole distribution before each token and after the last, [tokens + 1, V].
+
+        Row n is what the model expects after the first n tokens; `vocabulary.token_text` names its
+        columns.
+        """
+        read = np.concatenate([[self.start], self.vocabulary.encode(text)]).astype(np.int64)
+        network = self.network()
+        state = network.zero_state(1)
+        rows = []
+        for first in range(0, len(read), scoring.CHUNK):
+            logits, state = network.forward(read[first : first + scoring.CHUNK, None], state)
+            rows.append(np.exp(log_softmax(logits[:, 0])))
+        return np.concatenate(rows)
+
+    @overload
+    def perplexity(self, text: str) -> float: ...
+    @overload
+    def perplexity(self, text: Texts) -> list[float]: ...
+    def perplexity(self, text: str | Texts) -> float | list[float]:
+        """Return the perplexity a token: exp of the mean -log p. An empty text has none (nan)."""
+        found = [
+            float(np.exp(-one.mean())) if len(one) else float("nan")
+            for one in self._log_probs(_listed(text))
+        ]
+        return found[0] if isinstance(text, str) else found
+
+    def _log_probs(self, texts: Sequence[str]) -> list[NDArray[np.float64]]:
+        tokens = [self.vocabulary.encode(text) for text in texts]
+        return scoring.log_probs_of(self.network(), tokens, self.start)
+
+    def score(
+        self,
+        text: str | Passage,
+        *,
+        unknown: Policy | None = None,
+        xz: bool = True,
+        progress: scoring.Progress | None = None,
+    ) -> scoring.Score:
+        """Return how well the model predicts a text; see `Score` for how it is read.
+
+        Args:
+            text: or a passage that was read from files.
+            unknown: what to do with characters outside the vocabulary.
+            xz: whether to compress the text with `xz -9e` too, for comparison.
+            progress: called with tokens done and tokens in all.
+        Raises:
+            ConfigError: the text is empty, or outside the vocabulary.
+        """
+        if isinstance(text, str):
+            text = passage_of(text, self.vocabulary, unknown=unknown)
+        tokens = text.tokens
+        # Engines that train read long texts faster; for short ones they take longer to load.
+        network = self.network("train" if len(tokens) > 20_000 else "generate")
+        sums = scoring.read_stream(network, tokens, self.start, progress=progress)
+        outside = self.vocabulary.unknown
+        return scoring.Score(
+            tokens=len(tokens),
+            characters=text.characters,
+            words=text.words,
+            unit=self.unit,
+            nats=sums.nats,
+            accuracy=sums.accuracy,
+            mean_posterior=sums.mean_posterior,
+            vocabulary_size=self.vocabulary.size,
+            xz_bytes=scoring.xz_size(text.data) if xz else None,
+            unknown=0 if outside is None else int((tokens == outside).sum()),
+        )
+
+    def passage(self, files: Sequence[str] = (), *, unknown: Policy | None = None) -> Passage:
+        """Read files as the model's own text was read; without files, find its held-out part.
+
+        Raises:
+            FormatError: a file is missing, or the model's text is not where it was.
+            ConfigError: the text is empty, or outside the vocabulary.
+        """
+        if not files:
+            return held_out_passage(self.document, self.path)
+        options = TextOptions.parse(self.document["task"].get("options", {}).get("text", {}))
+        return passage_of_files(files, self.vocabulary, options, unknown=unknown)
+
+
+def _listed(text: str | Texts) -> Sequence[str]:
+    return [text] if isinstance(text, str) else text
