@@ -1,0 +1,1 @@
+"""Words in, library calls, words out: one file a group of verbs."""
