@@ -29,10 +29,16 @@ def philox4x64(counter: list[int], key: list[int]) -> list[int]:
 def test_published_vectors():
     """Known answers from the Random123 distribution's test vectors for philox4x64-10."""
     assert philox4x64([0] * 4, [0] * 2) == [
-        0x16554D9ECA36314C, 0xDB20FE9D672D0FDC, 0xD7E772CEE186176B, 0x7E68B68AEC7BA23B,
+        0x16554D9ECA36314C,
+        0xDB20FE9D672D0FDC,
+        0xD7E772CEE186176B,
+        0x7E68B68AEC7BA23B,
     ]
     assert philox4x64([MASK] * 4, [MASK] * 2) == [
-        0x87B092C3013FE90B, 0x438C3C67BE8D0224, 0x9CC7D7C69CD777B6, 0xA09CAEBF594F0BA0,
+        0x87B092C3013FE90B,
+        0x438C3C67BE8D0224,
+        0x9CC7D7C69CD777B6,
+        0xA09CAEBF594F0BA0,
     ]
 
 

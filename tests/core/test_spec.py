@@ -80,7 +80,7 @@ def test_impossible_ties_say_why():
 def test_unknown_settings_offer_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'peephole'"):
         Cell.parse({"peepholes": True})
-    with pytest.raises(ConfigError, match="dropout is 1.5, but should be less than 1"):
+    with pytest.raises(ConfigError, match=r"dropout is 1\.5, but should be less than 1"):
         Stack(dropout=1.5)
 
 

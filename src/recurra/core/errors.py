@@ -1,4 +1,4 @@
-"""The one tree of errors a person can meet. Each carries one sentence: what was seen, what to do."""
+"""The one tree of errors a person can meet, each one sentence: what was seen, what to do."""
 
 from __future__ import annotations
 

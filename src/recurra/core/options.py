@@ -37,7 +37,7 @@ def knob(
         short: one-letter command-line flag, such as "T".
         advanced: whether forms keep it behind the "advanced" drawer.
     """
-    extra = {"unit": unit, "short": short, "advanced": advanced}
+    extra: dict[str, str | bool] = {"unit": unit, "short": short, "advanced": advanced}
     return Field(
         default,
         description=help,

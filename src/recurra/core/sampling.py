@@ -21,12 +21,17 @@ class SamplingOptions(Options):
     )
     top_k: int = knob(0, "keep only the k likeliest tokens; 0 keeps all", low=0)
     top_p: float = knob(
-        1.0, "keep the fewest likeliest tokens that hold this much probability (nucleus; "
-        "Holtzman et al. 2020)", above=0, high=1,
+        1.0,
+        "keep the fewest likeliest tokens that hold this much probability (nucleus; "
+        "Holtzman et al. 2020)",
+        above=0,
+        high=1,
     )
     min_p: float = knob(
-        0.0, "keep tokens at least this share as likely as the likeliest (Nguyen et al. 2024)",
-        low=0, high=1,
+        0.0,
+        "keep tokens at least this share as likely as the likeliest (Nguyen et al. 2024)",
+        low=0,
+        high=1,
     )
     resample: bool = knob(
         False, "draw once more when the first draw is not the likeliest token", advanced=True
@@ -45,9 +50,7 @@ def log_softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
-def distribution(
-    log_probs: NDArray[np.float64], options: SamplingOptions
-) -> NDArray[np.float64]:
+def distribution(log_probs: NDArray[np.float64], options: SamplingOptions) -> NDArray[np.float64]:
     """Return the probabilities [B, V] that the rules leave, each row summing to 1.
 
     Ties at a cut are decided by token number, lowest first.
@@ -95,7 +98,7 @@ def choose(
 def sampling_uniforms(
     seed: int, lanes: NDArray[np.integer], start: int, count: int
 ) -> NDArray[np.float64]:
-    """Return [count, B, 2] uniforms: words 0 and 1 of the block at counter (start + n, lanes[b])."""
+    """Return [count, B, 2]: words 0 and 1 of the blocks at counters (start + n, lanes[b])."""
     columns = [
         random.uniforms(seed, random.SAMPLE, 4 * count, index=start, lane=int(lane)).reshape(-1, 4)
         for lane in lanes

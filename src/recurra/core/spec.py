@@ -44,7 +44,10 @@ class Cell(Options):
     )
     gru: bool = knob(False, "the gated recurrent unit instead (Cho et al. 2014)", advanced=True)
     forget_bias: float = knob(
-        1.0, "initial bias of the forget gate (Jozefowicz et al. 2015)", low=-10, high=10,
+        1.0,
+        "initial bias of the forget gate (Jozefowicz et al. 2015)",
+        low=-10,
+        high=10,
         advanced=True,
     )
 
@@ -73,7 +76,7 @@ class Cell(Options):
 
     @property
     def sigmoid_gates(self) -> tuple[str, ...]:
-        """The gates proper, which peepholes and full gate recurrence act on: of i f o those here."""
+        """The gates proper, for peepholes and full gate recurrence: of i f o those here."""
         return () if self.gru else tuple(name for name in self.gates if name != "g")
 
     @property
@@ -87,8 +90,6 @@ class Cell(Options):
         if self.gru:
             return ("h",)
         return ("h", "c", "gates") if self.full_gate_recurrence else ("h", "c")
-
-
 
 
 class Stack(Options):

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from recurra.core.errors import ShapeError
@@ -189,11 +188,12 @@ class Network(Protocol):
         """
         ...
 
-    def trace(
-        self, inputs: Array, state: State, resets: Array | None = None
-    ) -> dict[str, Array]:
-        """Return every gate and state: `{name}_l{k}` [T, B, H] for each gate of the cell, c and h,
-        `logits` [T, B, V]."""
+    def trace(self, inputs: Array, state: State, resets: Array | None = None) -> dict[str, Array]:
+        """Return every gate and state by name.
+
+        `{name}_l{k}` [T, B, H] for each gate of the cell, c (not in a GRU) and h; `logits`
+        [T, B, V].
+        """
         ...
 
 
@@ -241,7 +241,7 @@ def check_inputs(spec: Spec, inputs: Array, batch: int | None = None) -> None:
                 f"inputs have {inputs.shape[2]} features, but this network reads {spec.input.size}."
             )
     elif inputs.size and not (
-        0 <= int(inputs.min()) and int(inputs.max()) < spec.input.vocabulary_size
+        int(inputs.min()) >= 0 and int(inputs.max()) < spec.input.vocabulary_size
     ):
         raise ShapeError(
             f"tokens run from {inputs.min()} to {inputs.max()}, but the vocabulary has "

@@ -32,9 +32,7 @@ class Tape:
     q: Array
 
 
-def step(
-    w_hh: Array, bias_hh: Array, zx: Array, h_prev: Array, h_in: Array
-) -> tuple[Array, Tape]:
+def step(w_hh: Array, bias_hh: Array, zx: Array, h_prev: Array, h_in: Array) -> tuple[Array, Tape]:
     """Advance one layer by one time step.
 
     Args:

@@ -225,7 +225,9 @@ class ReferenceNetwork:
         self._check(batch, state)
         passed, after = self._run(batch.inputs, state, batch.resets, dropout)
         # Positions without weight are left out of the head, the largest product of small models.
-        weights = np.ones(batch.targets.shape) if batch.weights is None else batch.weights
+        weights = np.ones(batch.targets.shape, self.dtype)
+        if batch.weights is not None:
+            weights = np.asarray(batch.weights, self.dtype)
         counted = weights.reshape(-1) != 0
         share = weights.reshape(-1)[counted] / max(weights.sum(), 1e-30)
         top = passed.top.reshape(-1, passed.top.shape[-1])
@@ -277,7 +279,9 @@ class ReferenceNetwork:
         logits, after = self.forward(batch.inputs, state, batch.resets)
         log_probs = sampling.log_softmax(logits)
         picked = np.take_along_axis(log_probs, batch.targets[..., None], axis=-1)[..., 0]
-        weights = np.ones(picked.shape) if batch.weights is None else batch.weights
+        weights = np.ones(picked.shape, self.dtype)
+        if batch.weights is not None:
+            weights = np.asarray(batch.weights, self.dtype)
         share = weights / max(weights.sum(), 1e-30)
         report = Report(
             loss_nats=float(-(picked * share).sum()),
@@ -328,8 +332,12 @@ class ReferenceNetwork:
         for lane, units in enumerate(stack.sizes):
             for rate, stream, shape, into in (
                 (stack.dropout, random.DROPOUT, (length, width, units), masks.between),
-                (stack.recurrent_dropout, random.RECURRENT_DROPOUT, (width, units),
-                 masks.recurrent),
+                (
+                    stack.recurrent_dropout,
+                    random.RECURRENT_DROPOUT,
+                    (width, units),
+                    masks.recurrent,
+                ),
             ):
                 mask = None
                 if rate:
@@ -384,9 +392,7 @@ class ReferenceNetwork:
             after.append(end)
         return x[0], after
 
-    def trace(
-        self, inputs: Array, state: State, resets: Array | None = None
-    ) -> dict[str, Array]:
+    def trace(self, inputs: Array, state: State, resets: Array | None = None) -> dict[str, Array]:
         check_inputs(self.spec, inputs, len(state[0]["h"]))
         passed, _ = self._run(inputs, state, resets, None)
         found: dict[str, Array] = {}

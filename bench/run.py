@@ -1,0 +1,303 @@
+"""Recurra beside its peers, on one text with one split, in one run.
+
+    python bench/run.py [--quick] [--text FILE] [--only training,generation,start,quality]
+
+Prints a table a question and writes the same as JSON under bench/out/. Rounds are interleaved;
+figures are medians with their range; a row is flagged when other processes were busy meanwhile.
+Close what else is running: PyTorch's CPU kernels fall to a twentieth of their speed when a second
+program wants their cores. The Keras peer runs when RECURRA_BENCH_KERAS names a Python that has it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
+
+from bench.common import ForeignTime, Row, interleave, machine, print_table, write_json  # noqa: E402
+from bench.peers.numpy_scratch import NumpyScratch  # noqa: E402
+from bench.peers.plain_torch import PlainTorch  # noqa: E402
+from recurra.core.parameters import initialise  # noqa: E402
+from recurra.core.sampling import SamplingOptions  # noqa: E402
+from recurra.core.spec import Embedding, OneHot, Softmax, Spec, Stack  # noqa: E402
+from recurra.engines import EngineOptions, make  # noqa: E402
+from recurra.engines.base import OptimiserOptions  # noqa: E402
+from recurra.tasks.text.windows import Streams  # noqa: E402
+
+WINDOW = 64
+
+
+class Ours:
+    """A Recurra engine training and generating at a given size."""
+
+    def __init__(
+        self, text: str, engine: str, *, hidden: int, layers: int = 2, batch: int = 64,
+        window: int = WINDOW, embedding: int = 64, precision: str = "auto",
+    ) -> None:  # fmt: skip
+        characters = sorted(set(text))
+        index = {character: k for k, character in enumerate(characters)}
+        tokens = np.array([index[character] for character in text[: int(0.9 * len(text))]])
+        size = len(characters)
+        self.spec = Spec(
+            input=Embedding(vocabulary_size=size, size=embedding)
+            if embedding
+            else OneHot(vocabulary_size=size),
+            stack=Stack(sizes=(hidden,) * layers),
+            head=Softmax(vocabulary_size=size),
+        )
+        options = EngineOptions(engine=engine, precision=precision)
+        optimiser = OptimiserOptions(optimiser="adam", beta2=0.999)
+        self.network = make(engine, options).build(self.spec, initialise(self.spec, 0), optimiser)
+        self.windows = Streams(tokens.astype(np.uint8), batch=batch, window=window)
+        self.step = 0
+        self.state = self.network.zero_state(self.windows.batch)
+
+    def train(self, seconds: float) -> float:
+        """Train for so long and return characters a second."""
+        start, seen = time.perf_counter(), 0
+        pending = None
+        while time.perf_counter() - start < seconds:
+            window = self.windows[self.step]
+            if not window.carries:
+                self.state = self.network.zero_state(self.windows.batch)
+            pending, self.state = self.network.train_step(
+                window.batch, self.state, learning_rate=2e-3, step=self.step, seed=0
+            )
+            self.step += 1
+            seen += window.tokens
+        if pending is not None and not np.isfinite(pending.read().loss_nats):
+            raise FloatingPointError("the loss is not finite")
+        return seen / (time.perf_counter() - start)
+
+    def generate(self, seconds: float, streams: int = 1) -> float:
+        """Generate for so long at temperature 0.8 and return characters a second."""
+        tokens, state = np.zeros(streams, np.int64), self.network.zero_state(streams)
+        sampling = SamplingOptions(temperature=0.8)
+        start, made = time.perf_counter(), 0
+        while time.perf_counter() - start < seconds:
+            drawn = self.network.generate(tokens, state, 100, sampling, seed=0, start=made)
+            tokens, state = drawn.tokens[-1], drawn.state
+            made += 100
+        return streams * made / (time.perf_counter() - start)
+
+
+def training(text: str, quick: bool) -> dict[str, list[Row]]:
+    """Characters learned a second, at equal sizes."""
+    seconds, rounds = (1.0, 3) if quick else (3.0, 5)
+    sections = {}
+    for hidden in (128, 256):
+        ours = Ours(text, "torch", hidden=hidden)
+        exact = Ours(text, "torch", hidden=hidden, precision="float32")
+        peers = {
+            "Recurra, torch engine": ours,
+            "Recurra, torch engine, float32": exact,
+            "plain PyTorch, bfloat16": PlainTorch(text, hidden=hidden, bfloat16=True),
+            "plain PyTorch, float32": PlainTorch(text, hidden=hidden),
+        }
+        rows = _trained(peers, seconds, rounds)
+        title = f"Training, 2x{hidden}, batch 64, window 64"
+        print_table(title, rows, "plain PyTorch, bfloat16")
+        sections[title] = rows
+    peers = {
+        "Recurra, reference engine, batch 64": Ours(
+            text, "reference", hidden=100, embedding=0, window=50
+        ),
+        "NumPy from scratch, one sequence": NumpyScratch(text),
+    }
+    rows = _trained(peers, seconds, rounds)
+    title = "Training in NumPy, 2x100, window 50"
+    print_table(title, rows, "NumPy from scratch, one sequence")
+    sections[title] = rows
+    return sections
+
+
+def _trained(peers: dict[str, object], seconds: float, rounds: int) -> list[Row]:
+    for peer in peers.values():
+        peer.train(0.3)  # type: ignore[attr-defined]  # warm-up: first calls allocate and compile
+    contestants = [(name, _bind(peer.train, seconds)) for name, peer in peers.items()]  # type: ignore[attr-defined]
+    return interleave(contestants, "characters/s", rounds)
+
+
+def _bind(function: Callable[..., float], *arguments: object) -> Callable[[], float]:
+    return lambda: function(*arguments)
+
+
+def generation(text: str, quick: bool) -> dict[str, list[Row]]:
+    """Characters written a second, alone and side by side."""
+    seconds, rounds = (0.5, 3) if quick else (2.0, 5)
+    sections = {}
+    for hidden in (128, 256):
+        peers = {
+            "Recurra, reference engine": Ours(text, "reference", hidden=hidden),
+            "Recurra, torch engine": Ours(text, "torch", hidden=hidden),
+            "plain PyTorch": PlainTorch(text, hidden=hidden),
+        }
+        for streams in (1, 64):
+            for peer in peers.values():
+                peer.generate(0.1, streams)
+            contestants = [(n, _bind(p.generate, seconds, streams)) for n, p in peers.items()]
+            rows = interleave(contestants, "characters/s", rounds)
+            title = f"Generation, 2x{hidden}, batch {streams}"
+            print_table(title, rows, "plain PyTorch")
+            sections[title] = rows
+    return sections
+
+
+def start(path: Path, quick: bool) -> dict[str, list[Row]]:
+    """Seconds from the start of the process to the first line of progress, and peak memory."""
+    commands = {
+        "Recurra, torch engine": [*_recurra("train", path), "--engine", "torch", "--steps", "20"],
+        "Recurra, reference engine": [
+            *_recurra("train", path), "--engine", "reference", "--steps", "20",
+        ],
+        "plain PyTorch script": [
+            sys.executable, str(HERE / "peers/plain_torch.py"), str(path), "--seconds", "1",
+        ],
+    }  # fmt: skip
+    times = {name: Row(name, "seconds to the first step") for name in commands}
+    peaks = {name: Row(name, "MB at the peak") for name in commands}
+    for _ in range(1 if quick else 3):
+        for name, command in commands.items():
+            with tempfile.TemporaryDirectory() as folder, ForeignTime() as foreign:
+                run = [*command, "--run", f"{folder}/run"] if "recurra" in command else command
+                seconds, peak = _first_step(run)
+            times[name].values.append(seconds)
+            peaks[name].values.append(peak)
+            times[name].foreign.append(foreign.cores)
+            peaks[name].foreign.append(foreign.cores)
+    sections = {"Start": list(times.values()), "Peak memory": list(peaks.values())}
+    for title, rows in sections.items():
+        print_table(title, rows, "plain PyTorch script", lower_is_better=True)
+    return sections
+
+
+def _recurra(verb: str, *arguments: object) -> list[str]:
+    return [sys.executable, "-m", "recurra", verb, *map(str, arguments)]
+
+
+def _first_step(command: list[str]) -> tuple[float, float]:
+    """Run a command; return the seconds to its first line about training, and its peak in MB."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=HERE.parent
+    )
+    seconds = float("nan")
+    assert process.stdout is not None
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if seconds != seconds and (line.startswith("training") or "step" in line.lower()):
+            seconds = time.perf_counter() - begin
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode or seconds != seconds:
+        raise RuntimeError(f"{' '.join(command)} failed: {''.join(lines[-3:])}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def quality(path: Path, quick: bool) -> dict[str, list[Row]]:
+    """Nats per held-out character after a time budget, everything at its defaults."""
+    sections = {}
+    for budget in (20,) if quick else (60, 180):
+        rows = []
+        for name, measure in (
+            ("Recurra, no option given", _bind(_our_loss, path, budget)),
+            ("plain PyTorch, bfloat16", _bind(_peer_loss, path, budget, "--bfloat16")),
+            ("plain PyTorch, float32", _bind(_peer_loss, path, budget)),
+        ):
+            rows += interleave([(name, measure)], "nats per held-out character", 1)
+        keras = os.environ.get("RECURRA_BENCH_KERAS")
+        if keras:
+            command = [keras, str(HERE / "peers/keras_example.py"), str(path)]
+            rows += interleave(
+                [("Keras's text generation example", _bind(_json_loss, command, budget))],
+                "nats per held-out character", 1,
+            )  # fmt: skip
+        title = f"Quality after {budget} seconds of training"
+        print_table(title, rows, "plain PyTorch, float32", lower_is_better=True)
+        sections[title] = rows
+    return sections
+
+
+def _our_loss(path: Path, seconds: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        run = f"{folder}/run"
+        command = _recurra("train", path, "--seconds", seconds, "--run", run)
+        subprocess.run(command, check=True, capture_output=True, cwd=HERE.parent)
+        text = path.read_text("utf-8")
+        held_out = Path(folder) / "held-out.txt"
+        held_out.write_text(text[int(0.9 * len(text)) : int(0.95 * len(text))], "utf-8")
+        scored = subprocess.run(
+            _recurra("score", run, held_out, "--json"),
+            check=True, capture_output=True, text=True, cwd=HERE.parent,
+        )  # fmt: skip
+    return float(json.loads(scored.stdout)["nats_per_token"])
+
+
+def _peer_loss(path: Path, seconds: int, *flags: str) -> float:
+    return _json_loss(
+        [sys.executable, str(HERE / "peers/plain_torch.py"), str(path), *flags], seconds
+    )
+
+
+def _json_loss(command: list[str], seconds: int) -> float:
+    done = subprocess.run(
+        [*command, "--seconds", str(seconds)], check=True, capture_output=True, text=True
+    )
+    return float(json.loads(done.stdout.splitlines()[-1])["validation_nats"])
+
+
+def default_text(folder: Path) -> Path:
+    """Return tinyshakespeare as one file, or the embedded plays where it cannot be had."""
+    from recurra.datasets import read_dataset
+
+    for name in ("tinyshakespeare", "shakespeare"):
+        try:
+            text = read_dataset(name)
+        except Exception as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            continue
+        path = folder / f"{name}.txt"
+        path.write_text(text[:1_200_000], "utf-8", newline="")
+        return path
+    raise SystemExit("no text to measure on; name one with --text")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--quick", action="store_true", help="about two minutes instead of fifteen")
+    parser.add_argument("--text", type=Path, help="text to measure on")
+    parser.add_argument("--only", default="training,generation,start,quality")
+    options = parser.parse_args()
+    chosen = options.only.split(",")
+    facts = machine()
+    print(f"{facts['processor']}, {facts['cores']} cores, {facts['versions']}")
+    sections: dict[str, list[Row]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = options.text or default_text(Path(folder))
+        text = path.read_text("utf-8")
+        print(f"{path.name}: {len(text):,} characters, first 90 % to train, next 5 % held out")
+        if "training" in chosen:
+            sections |= training(text, options.quick)
+        if "generation" in chosen:
+            sections |= generation(text, options.quick)
+        if "start" in chosen:
+            sections |= start(path, options.quick)
+        if "quality" in chosen:
+            sections |= quality(path, options.quick)
+    print(f"\nwritten to {write_json('text-quick' if options.quick else 'text', sections)}")
+
+
+if __name__ == "__main__":
+    main()
