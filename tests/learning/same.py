@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from recurra.formats.jsonl import read_lines
+from recurra.formats.model_file import read_document
 from recurra.formats.tensor_file import open_tensors
 from recurra.learning.checkpoint import KEY, load_checkpoint
 from tests.learning.toy import curve
@@ -26,6 +27,7 @@ def assert_same_run(run: Path, whole: Path) -> None:
     assert lines(run) == lines(whole)
     for name, key in (("best.safetensors", "recurra"), ("last.checkpoint.safetensors", KEY)):
         assert tensors(run / name, key) == tensors(whole / name, key), name
+    assert read_document(run / "best.safetensors") == read_document(whole / "best.safetensors")
     one, other = (load_checkpoint(p / "last.checkpoint.safetensors").progress for p in (run, whole))
     one.elapsed_s = other.elapsed_s
     assert one == other

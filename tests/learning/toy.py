@@ -116,7 +116,7 @@ def train_toy(
     with RunFolder.create(path, document) as run:
         return train(
             task, network, train_options, run=run, listeners=listeners, stop=stop,
-            engine_description=engine.describe(),
+            engine_description=engine.describe(), recorded={"toy": {"said": "so"}},
         )  # fmt: skip
 
 

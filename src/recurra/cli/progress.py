@@ -69,12 +69,15 @@ class ProgressListener:
         if not self._live:
             return
         from rich import progress as parts
+        from rich.table import Column
 
+        # Cut short, not wrapped, where the terminal is narrow: the losses stand first.
+        cropped = Column(no_wrap=True, overflow="ellipsis")
         self._bar = parts.Progress(
             parts.TextColumn("{task.fields[count]}", markup=False),
-            parts.BarColumn(bar_width=24),
+            parts.BarColumn(bar_width=16),
             parts.TextColumn("{task.fields[left]}", markup=False),
-            parts.TextColumn("{task.fields[facts]}", markup=False),
+            parts.TextColumn("{task.fields[facts]}", markup=False, table_column=cropped),
             console=self._console,
             transient=True,
             refresh_per_second=5,
@@ -141,10 +144,11 @@ class ProgressListener:
     def _sample(self, event: Sampled) -> None:
         if not self._show_samples:
             return
+        shown = []
         for sample in event.samples:
-            self._line(f"\nstep {event.step:,}, temperature {sample.temperature:g}:")
-            self._line("\n".join(f"  {line}" for line in sample.text.splitlines()))
-        self._line("")
+            shown.append(f"\nstep {event.step:,}, temperature {sample.temperature:g}:")
+            shown += [f"  {line}" for line in sample.text.splitlines()]
+        self._line("\n".join([*shown, ""]))
 
     def _end(self, event: Finished | Failed) -> None:
         last, self._last = self._last, None

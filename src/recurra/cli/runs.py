@@ -48,7 +48,7 @@ def runs(folder: Path, as_json: bool) -> None:
         return
     now = datetime.now(UTC)
     columns: list[Any] = [
-        "run", "status", ("steps", "right"), ("best loss", "right"), "held-out loss",
+        "run", "status", ("steps", "right"), ("best loss", "right"), "loss",
         ("trained", "right"), ("age", "right"),
     ]  # fmt: skip
     rows = [_row(summary, now) for summary in found]

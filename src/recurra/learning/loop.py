@@ -93,6 +93,9 @@ def train(
     if recorded is None:
         recorded = {"train": options.model_dump(mode="json")}
     if run is not None:
+        # What `run.json` says comes first: it names the engine that "auto" has found.
+        recorded = {**recorded, **run.document.get("options", {})}
+        run.update(options=recorded)
         listeners = [*listeners, CurvesListener(run.path)]
     with StopSignals() as signals:
         training = _Training(

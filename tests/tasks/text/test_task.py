@@ -267,3 +267,14 @@ def test_files_are_scored_as_the_text_was_read(tmp_path):
     assert bytes_model.passage([str(tmp_path / "latin.txt")]).tokens.tolist() == list(
         (tmp_path / "latin.txt").read_bytes()
     )
+
+
+def test_dropout_suits_the_length_of_the_text_unless_it_is_given():
+    words = "the cat sat on the mat and looked at the moon. "
+    short = prepare([Document.of_text(words * 30)], {"sizes": (4,), "steps": 1})
+    assert short.task.spec.stack.dropout == 0.5
+    given = prepare([Document.of_text(words * 30)], {"sizes": (4,), "steps": 1, "dropout": 0.0})
+    assert given.task.spec.stack.dropout == 0.0
+    preset = PRESETS["small"]
+    shares = [preset.dropout(tokens) for tokens in (10**5, 10**6, 10**7)]
+    assert shares == [0.4, 0.1, 0.0]

@@ -109,13 +109,7 @@ def gather(values: Mapping[str, Any], preset: str | Preset | None = None) -> Set
     Raises:
         ConfigError: a name that no class has, an unknown preset, or a value that cannot be.
     """
-    if not isinstance(preset, Preset):
-        name = DEFAULT if preset is None else preset
-        if name not in PRESETS:
-            raise ConfigError(
-                f"preset is {name!r}, but the presets are {', '.join(PRESETS)}.", "preset"
-            )
-        preset = PRESETS[name]
+    preset = find_preset(preset)
     below = dict(preset.values)
     if any(values.get(budget) is not None for budget in BUDGETS):
         below = {name: value for name, value in below.items() if name not in BUDGETS}
@@ -132,6 +126,18 @@ def gather(values: Mapping[str, Any], preset: str | Preset | None = None) -> Set
         sorted_in[home][name] = value
     sorted_in["stack"]["cell"] = cell
     return Settings(**{part: kind.parse(sorted_in[part]) for part, kind in CLASSES.items()})
+
+
+def find_preset(preset: str | Preset | None) -> Preset:
+    """Return a preset by name, itself, or the default. Raises `ConfigError` for a wrong name."""
+    if isinstance(preset, Preset):
+        return preset
+    name = DEFAULT if preset is None else preset
+    if name not in PRESETS:
+        raise ConfigError(
+            f"preset is {name!r}, but the presets are {', '.join(PRESETS)}.", "preset"
+        )
+    return PRESETS[name]
 
 
 def names() -> list[str]:

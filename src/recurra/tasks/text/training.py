@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from recurra.tasks.text.corpus import load_corpus
 from recurra.tasks.text.model import Model
 from recurra.tasks.text.passages import Inputs, named_inputs, recorded_inputs
 from recurra.tasks.text.presets import Preset
-from recurra.tasks.text.settings import Settings, gather
+from recurra.tasks.text.settings import Settings, find_preset, gather
 from recurra.tasks.text.task import TextTask
 
 ReadProgress = Callable[[int, int, str], None]
@@ -85,6 +85,10 @@ def prepare(
     """
     settings = gather(values or {}, preset)
     corpus = load_corpus(inputs, settings.text, progress=progress)
+    chosen = find_preset(preset)
+    if "dropout" not in (values or {}) and "dropout" not in chosen.values:
+        suits = chosen.dropout(len(corpus.split("train").tokens))
+        settings = replace(settings, stack=settings.stack.replace(dropout=suits))
     task = TextTask(corpus, settings, named_inputs(inputs))
     engine, network = build(task.spec, settings.train, settings.optimiser, settings.engine)
     return Training(task, settings, engine, network, recorded_inputs(inputs))
