@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from recurra.cli.main import app
+from recurra.tasks.text.presets import PRESETS
 
 POEM = "the cat sat on the mat,\nthe dog lay in the fog.\n\n" * 60
 QUICK = ["--engine", "reference", "--preset", "tiny", "--sizes", "8", "--batch-size", "4"]
@@ -56,7 +57,7 @@ def test_settings_reach_their_classes_from_flags(folder):
     assert options["optimiser"]["clip_norm"] == 3
     assert options["windows"]["objective"] == "last"
     assert options["windows"]["stride"] == 5
-    assert options["train"]["learning_rate"] == 5e-3  # the preset's, underneath
+    assert options["train"]["learning_rate"] == PRESETS["tiny"].values["learning_rate"]
 
 
 def test_standard_input_is_learned_too():

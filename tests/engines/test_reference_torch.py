@@ -87,14 +87,20 @@ def test_optimiser_follows_pytorch_for_a_hundred_steps(name):
     np.testing.assert_allclose(ours["weight"], theirs.detach().numpy(), rtol=0, atol=1e-12)
 
 
-def test_biases_do_not_decay():
-    params = {"matrix": np.ones((2, 2)), "bias": np.ones(2)}
+def test_only_matrices_decay():
+    shapes = {
+        "weight_hh_l0": (2, 2),
+        "bias_ih_l0": (2,),
+        "peephole_l0": (3, 2),
+        "norm_c_l0": (2, 2),
+    }
+    params = {name: np.ones(shape) for name, shape in shapes.items()}
     still = {name: np.zeros_like(array) for name, array in params.items()}
     for kind in ("sgd", "adamw"):
         rule = Optimiser(OptimiserOptions(optimiser=kind, weight_decay=0.5), params)
         rule.update(params, still, 0.1)
-    assert params["matrix"].max() < 1.0
-    assert (params["bias"] == 1.0).all()
+    assert params.pop("weight_hh_l0").max() < 1.0
+    assert all((array == 1.0).all() for array in params.values())
 
 
 def test_clipping_equals_pytorchs():

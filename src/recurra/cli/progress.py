@@ -25,6 +25,8 @@ from recurra.learning.events import (
 if TYPE_CHECKING:
     from recurra.learning.loop import Outcome
 
+BAR = 16
+"""Columns of the bar."""
 PLAIN_S = 10.0
 """Seconds between two lines where standard error is no terminal."""
 
@@ -69,15 +71,12 @@ class ProgressListener:
         if not self._live:
             return
         from rich import progress as parts
-        from rich.table import Column
 
-        # Cut short, not wrapped, where the terminal is narrow: the losses stand first.
-        cropped = Column(no_wrap=True, overflow="ellipsis")
         self._bar = parts.Progress(
             parts.TextColumn("{task.fields[count]}", markup=False),
-            parts.BarColumn(bar_width=16),
+            parts.BarColumn(bar_width=BAR),
             parts.TextColumn("{task.fields[left]}", markup=False),
-            parts.TextColumn("{task.fields[facts]}", markup=False, table_column=cropped),
+            parts.TextColumn("{task.fields[facts]}", markup=False),
             console=self._console,
             transient=True,
             refresh_per_second=5,
@@ -93,13 +92,10 @@ class ProgressListener:
         if self._live:
             started = self._started
             spent = event.elapsed_s if started and started.steps is None else event.step
-            self._bar.update(
-                self._task,
-                completed=spent,
-                count=self._where(event.step, event.elapsed_s),
-                left=self._left(event),
-                facts=self._facts(event),
-            )
+            where, left = self._where(event.step, event.elapsed_s), self._left(event)
+            room = self._console.width - len(where) - len(left) - BAR - 4
+            facts = self._facts(event, room)
+            self._bar.update(self._task, completed=spent, count=where, left=left, facts=facts)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + PLAIN_S
             where = self._where(event.step, event.elapsed_s)
@@ -124,8 +120,8 @@ class ProgressListener:
             return ""
         return f"{console.duration(spent / done * (started.steps - event.step))} left"
 
-    def _facts(self, event: Stepped) -> str:
-        """Return the numbers of now: losses, bits, accuracy, mean posterior, speed, memory."""
+    def _facts(self, event: Stepped, room: int = 1000) -> str:
+        """Return losses, bits, accuracy, mean posterior, speed, memory: what of them has room."""
         unit = self._started.unit if self._started else "step"
         losses = f"train {event.loss_nats:.3f}"
         if self._held_out is not None:
@@ -139,7 +135,9 @@ class ProgressListener:
         ]
         if event.memory_bytes:
             facts.append(console.size(event.memory_bytes))
-        return "  ".join(fact for fact in facts if fact)
+        while len(facts) > 1 and len("  ".join(facts)) > room:
+            facts.pop()
+        return "  ".join(facts)[: max(room, 0)]
 
     def _sample(self, event: Sampled) -> None:
         if not self._show_samples:

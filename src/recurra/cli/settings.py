@@ -72,11 +72,13 @@ def without_none(annotation: Any) -> Any:
 
 
 def describe(setting: Setting, default: Any = None, *, show_default: bool = True) -> str:
-    """Return the help text of a setting: what it is, then default, bounds and unit in brackets."""
+    """Return the help text of a setting: what it is, then default, bounds and unit in brackets.
+
+    A default of None or "" is not mentioned: the text says what happens then.
+    """
     facts = []
-    value = setting.default if default is None else default
-    if show_default and value is not None and value != "":
-        facts.append(f"default: {as_text(value)}")
+    if show_default and default is not None and default != "":
+        facts.append(f"default: {as_text(default)}")
     facts += [fact for fact in (bounds(setting.field), setting.extra("unit")) if fact]
     text = (setting.field.description or "").strip()
     return f"{text}  [{'; '.join(facts)}]" if facts else text

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     "--preset", type=click.Choice(list(PRESETS)), default=DEFAULT, show_default=True,
     help="Size of the network and length of the training, underneath the settings given here.",
 )  # fmt: skip
-@options_from(*CLASSES.values(), names={"stride": "step"}, show_defaults=False)
+@options_from(
+    *CLASSES.values(), names={"stride": "step"},
+    defaults={**PRESETS[DEFAULT].values, "dropout": None},
+)  # fmt: skip
 @click.option("--overwrite", is_flag=True, help="Delete the run that is in the folder first.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard's files to the folder too.")
 def train(
@@ -40,7 +43,8 @@ def train(
     """Learn the text of FILE, several files, folders, patterns or public corpora.
 
     "-" is standard input; `recurra data list` names the corpora. With no other setting a network of
-    fair size is trained for some minutes. Ctrl-C saves; `recurra resume` goes on.
+    fair size is trained for some minutes. Ctrl-C saves; `recurra resume` goes on. The defaults
+    below are those of the preset small; dropout left out suits the length of the text.
 
     \b
     Examples:

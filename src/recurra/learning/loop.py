@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from recurra.core.errors import ConfigError, NumericError, RecurraError, ResourceError
 from recurra.core.parameters import Params, parameter_count
-from recurra.engines.base import Network, State
+from recurra.engines.base import Network
 from recurra.learning.checkpoint import Checkpoint, Progress
 from recurra.learning.curves import CurvesListener
 from recurra.learning.events import (
@@ -31,15 +31,16 @@ from recurra.learning.events import (
     Started,
     Validated,
 )
+from recurra.learning.held_out import Carried, measure
 from recurra.learning.keeping import Keeper, take_up
-from recurra.learning.meters import Clock, Mean
+from recurra.learning.meters import Clock
 from recurra.learning.options import TrainOptions
 from recurra.learning.reports import Reports
 from recurra.learning.rhythm import Budget, log_cadence, sample_cadence, validation_cadence
 from recurra.learning.run_folder import RunFolder
 from recurra.learning.schedule import learning_rate
 from recurra.learning.signals import StopSignals
-from recurra.learning.task import Task, Window
+from recurra.learning.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,11 +150,10 @@ class _Training:
         self.listeners = listeners
         self.wants_stop = wants_stop
         self.budget = Budget.of(options, max(task.steps_per_epoch, 1))
-        self.state: State | None = None
-        self.state_batch = 0
+        self.carried = Carried(network)
         self.now = Progress()
         if checkpoint is not None:
-            self.state, self.state_batch = take_up(network, checkpoint)
+            self.carried = Carried(network, *take_up(network, checkpoint))
             self.now = checkpoint.progress
         if run is not None:
             run.rewind(checkpoint)
@@ -309,16 +309,15 @@ class _Training:
         rate = self._rate()
         for part in range(parts):
             window = self.task.window(self.now.step, part)
-            pending, self.state = self.network.train_step(
+            pending, self.carried.state = self.network.train_step(
                 window.batch,
-                self._state_before(window, self.state, self.state_batch),
+                self.carried.before(window),
                 learning_rate=rate,
                 step=self.now.step,
                 seed=self.options.seed,
                 part=part,
                 parts=parts,
             )
-            self.state_batch = window.batch.inputs.shape[1]
             last = part == parts - 1
             self.reports.add(self.now.step + 1, rate, window.tokens, last, pending)
         self.now.step += 1
@@ -335,13 +334,6 @@ class _Training:
         )
         return rate * self.now.plateau.factor if options.schedule == "plateau" else rate
 
-    def _state_before(self, window: Window, state: State | None, batch: int) -> State:
-        """Return the carried state, or zero where the window starts anew."""
-        wanted = window.batch.inputs.shape[1]
-        if state is None or not window.carries or batch != wanted:
-            return self.network.zero_state(wanted)
-        return state
-
     # Looking
 
     def validate(self) -> None:
@@ -351,17 +343,9 @@ class _Training:
             return
         self.reports.read()
         started = self.clock.elapsed()
-        mean = Mean()
-        state: State | None = None
-        batch = 0
-        for window in self.task.validation():
-            if self.wants_stop():
-                return  # nothing has changed: a resumed run begins this validation again
-            before = self._state_before(window, state, batch)
-            report, _, state = self.network.evaluate(window.batch, before)
-            batch = window.batch.inputs.shape[1]
-            mean.add(report)
-        report = mean.report()
+        report = measure(self.network, self.task.validation(), self.wants_stop)
+        if report is None:
+            return  # nothing has changed: a resumed run begins this validation again
         loss = report.loss_nats
         if not math.isfinite(loss):
             raise NumericError(f"the held-out loss became {loss} at step {now.step:,}")
@@ -421,7 +405,7 @@ class _Training:
         if self.run is None:
             return
         self.reports.read()
-        self.keeper.checkpoint(self.state, self.budget)
+        self.keeper.checkpoint(self.carried.state, self.budget)
         self._keep_reserve()
         self.emit(Checkpointed(self.now.step, self.clock.elapsed(), self.keeper.save_s))
 

@@ -1,6 +1,6 @@
 """SGD, Adagrad, RMSProp, Adam and AdamW, each a few lines, with PyTorch's semantics.
 
-All update the weights in place. Weight decay acts on matrices only (two axes), never on biases,
+All update the weights in place. Weight decay acts on matrices only, never on biases,
 peepholes or gains: in Adam and the others it is added to the gradient (L2), in AdamW it shrinks the
 weight itself (Loshchilov and Hutter 2019, arXiv:1711.05101).
 """
@@ -25,9 +25,9 @@ MOMENTS = {
 """What each rule remembers per weight. SGD does so only with momentum."""
 
 
-def is_decayed(array_axes: int) -> bool:
-    """Whether weight decay acts on an array of so many axes."""
-    return array_axes >= 2
+def is_decayed(name: str) -> bool:
+    """Whether weight decay acts on the weight of that name: matrices alone are called so."""
+    return "weight" in name
 
 
 def moment_names(options: OptimiserOptions) -> tuple[str, ...]:
@@ -55,7 +55,7 @@ class Optimiser:
         rule = getattr(self, f"_{self.options.optimiser}")
         for name, weight in params.items():
             grad = grads[name]
-            if self.options.weight_decay and is_decayed(weight.ndim):
+            if self.options.weight_decay and is_decayed(name):
                 if self.options.optimiser == "adamw":
                     weight *= 1.0 - learning_rate * self.options.weight_decay
                 else:

@@ -39,8 +39,8 @@ class TorchOptimiser:
         self._rate = torch.zeros((), device=device) if self.capturable else None
         self._clips_late = device.type != "cpu"
         decay = options.weight_decay
-        matrices = [w for w in weights.values() if is_decayed(w.ndim)]
-        others = [w for w in weights.values() if not is_decayed(w.ndim)]
+        matrices = [w for n, w in weights.items() if is_decayed(n)]
+        others = [w for n, w in weights.items() if not is_decayed(n)]
         # One group where one will do: each group is a call of its own.
         groups = (
             [{"params": matrices, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
