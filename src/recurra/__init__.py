@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from recurra.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from recurra.api import resume, train
     from recurra.core.errors import (
         ConfigError,
         FormatError,
@@ -26,11 +27,10 @@ if TYPE_CHECKING:
     )
     from recurra.formats.sources import Document
     from recurra.tasks.text.model import Model
-    from recurra.tasks.text.training import resume, train
 
 _HOMES = {
-    "train": "recurra.tasks.text.training",
-    "resume": "recurra.tasks.text.training",
+    "train": "recurra.api",
+    "resume": "recurra.api",
     "Model": "recurra.tasks.text.model",
     "Document": "recurra.formats.sources",
     "RecurraError": "recurra.core.errors",
