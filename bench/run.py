@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -197,7 +198,7 @@ def _first_step(command: list[str]) -> tuple[float, float]:
     lines = []
     for line in process.stdout:
         lines.append(line)
-        if seconds != seconds and (line.startswith("training") or "step" in line.lower()):
+        if seconds != seconds and re.match(r"training|\s*[\d,]+/[\d,]+ ", line):
             seconds = time.perf_counter() - begin
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -260,14 +261,18 @@ def _json_loss(command: list[str], seconds: int) -> float:
 
 def default_text(folder: Path) -> Path:
     """Return tinyshakespeare as one file, or the embedded plays where it cannot be had."""
-    from recurra.datasets import read_dataset
+    from recurra.core.errors import RecurraError
+    from recurra.datasets.registry import open_dataset
+    from recurra.formats.text import Reading, read_text
 
     for name in ("tinyshakespeare", "shakespeare"):
         try:
-            text = read_dataset(name)
-        except Exception as error:
+            documents = open_dataset(name)
+        except RecurraError as error:
             print(f"{name}: {error}", file=sys.stderr)
             continue
+        parts = [part for document in documents for part, _ in read_text(document, Reading())]
+        text = "".join(parts)
         path = folder / f"{name}.txt"
         path.write_text(text[:1_200_000], "utf-8", newline="")
         return path
