@@ -74,7 +74,11 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
             Lock(path)
     finally:
         child.kill()
-        child.communicate()
+        # It has ended, though its parent has not taken note of that: it is still listed.
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        child.stdout.close()
+    assert not holder.alive()
+    child.wait()
     assert not holder.alive()
     Lock(path).release()
 

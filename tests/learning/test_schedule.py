@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra.core.errors import ConfigError
@@ -17,6 +17,7 @@ def rate(schedule, progress, *, warmup=0.1, final=0.05):
     return learning_rate(schedule, progress, peak=0.5, warmup=warmup, final=final)
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.sampled_from(SCHEDULES),
     st.floats(-0.5, 1.5),

@@ -111,12 +111,17 @@ def train_toy(
     if path is None:
         return train(task, network, train_options, listeners=listeners, stop=stop)
     document = describe(
-        task, engine=engine, train=train_options, optimiser=optimiser, engine_options=ENGINE
+        task,
+        engine=engine,
+        train=train_options,
+        optimiser=optimiser,
+        engine_options=ENGINE,
+        recorded={"toy": {"said": "so"}},
     )
     with RunFolder.create(path, document) as run:
         return train(
             task, network, train_options, run=run, listeners=listeners, stop=stop,
-            engine_description=engine.describe(), recorded={"toy": {"said": "so"}},
+            engine_description=engine.describe(),
         )  # fmt: skip
 
 

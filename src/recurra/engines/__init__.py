@@ -9,7 +9,7 @@ from recurra.core.options import Options, knob
 from recurra.core.spec import Spec
 from recurra.engines.base import Engine
 
-EngineName = Literal["auto", "reference", "torch"]
+EngineName = Literal["auto", "native", "reference", "torch"]
 Purpose = Literal["train", "generate"]
 
 
@@ -33,11 +33,15 @@ def make(name: str, options: EngineOptions) -> Engine:
         from recurra.engines.reference import ReferenceEngine
 
         return ReferenceEngine(options)
+    if name == "native":
+        from recurra.engines.native import NativeEngine
+
+        return NativeEngine(options)
     if name == "torch":
         from recurra.engines.torch import TorchEngine
 
         return TorchEngine(options)
-    raise ConfigError(f"there is no engine '{name}'; take auto, reference or torch.", "engine")
+    raise ConfigError(f"there is no engine '{name}'; take auto, native, reference or torch.", "engine")
 
 
 # Fastest first. Generation of a few sequences on a CPU is bound by dispatch, where NumPy beats

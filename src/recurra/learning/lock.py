@@ -87,11 +87,15 @@ def read_holder(path: Path) -> Holder | None:
 
 
 def process_start(pid: int) -> str | None:
-    """Return when a process started, or None where the system does not tell."""
+    """Return when a process started, None where the system does not tell.
+
+    One that has ended but is still listed, for its parent has not asked how, is "ended".
+    """
     if Path("/proc/self/stat").exists():
         try:
             # Field 22, clock ticks since boot; the name in brackets before it may hold spaces.
-            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return "ended" if fields[0] in "ZX" else fields[19]
         except (OSError, IndexError):
             return None
     command = ["ps", "-o", "lstart=", "-p", str(pid)]

@@ -82,7 +82,8 @@ def train(
         run: where everything is kept; None keeps nothing but the best weights, in memory.
         listeners: called with every event, in order, in this thread.
         checkpoint: go on from here; `learning.resume.resume` reads it from a run folder.
-        recorded: options for the model file's provenance; those of training alone when left out.
+        recorded: options for the model file's provenance. With a run folder those in `run.json`
+            count; without one, those of training alone when left out.
         stop: asked after every step; true ends the loop as Ctrl-C does.
     Raises:
         NumericError: the loss or a gradient stopped being finite, or the loss exploded. The last
@@ -94,9 +95,7 @@ def train(
     if recorded is None:
         recorded = {"train": options.model_dump(mode="json")}
     if run is not None:
-        # What `run.json` says comes first: it names the engine that "auto" has found.
-        recorded = {**recorded, **run.document.get("options", {})}
-        run.update(options=recorded)
+        recorded = run.document.get("options", recorded)
         listeners = [*listeners, CurvesListener(run.path)]
     with StopSignals() as signals:
         training = _Training(

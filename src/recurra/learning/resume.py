@@ -45,11 +45,13 @@ def describe(
     train: TrainOptions,
     optimiser: OptimiserOptions,
     engine_options: EngineOptions,
+    recorded: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what `run.json` needs for `resume`, for `RunFolder.create`.
 
     Args:
         engine: the one that `build` chose; a resumed run takes the same, "auto" or not.
+        recorded: the task's own options, by class; they go into the model file's provenance.
     """
     return {
         "task": task.document(),
@@ -58,6 +60,7 @@ def describe(
         "seed": train.seed,
         "engine": engine.describe(),
         "options": {
+            **(recorded or {}),
             "train": train.model_dump(mode="json"),
             "optimiser": optimiser.model_dump(mode="json"),
             "engine": engine_options.replace(engine=engine.name).model_dump(mode="json"),
@@ -122,7 +125,6 @@ def resume(
             run=run,
             listeners=listeners,
             checkpoint=checkpoint,
-            recorded=options,
             stop=stop,
         )
 

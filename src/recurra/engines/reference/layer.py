@@ -6,6 +6,7 @@ gradient is one after they end; only the recurrent product has to go step by ste
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,7 +98,14 @@ class Layer:
         return hs, state, LayerTape(steps, h_in, keep, mask, v, v_inverse)
 
     def backward(
-        self, x: Array, tape: LayerTape, dhs: Array, dstate: LayerState, *, want_dx: bool = True
+        self,
+        x: Array,
+        tape: LayerTape,
+        dhs: Array,
+        dstate: LayerState,
+        *,
+        want_dx: bool = True,
+        visit: Callable[[int, LayerState], None] | None = None,
     ) -> tuple[Params, Array | None, LayerState]:
         """Pull gradients back through a window.
 
@@ -106,6 +114,8 @@ class Layer:
             dhs: [T, B, H] derivatives of the loss with respect to the hidden states.
             dstate: derivatives with respect to the state after the window.
             want_dx: whether to spend a product on the gradient of x.
+            visit: called with t and the derivatives with respect to the state before step t, for
+                each step from the last to the first.
         Returns: gradients of the weights; of x, [T, B, F] (for tokens, of their one-hot vectors),
             or None; of the state before the window.
         """
@@ -140,6 +150,8 @@ class Layer:
             dstate["h"] = (dh_in if tape.mask is None else dh_in * tape.mask) + dh_past
             if tape.keep is not None:
                 dstate = {name: array * tape.keep[t] for name, array in dstate.items()}
+            if visit is not None:
+                visit(t, dstate)
 
         flat_u, flat_z = du.reshape(-1, rows), dzx.reshape(-1, rows)
         grads["weight_hh"] = flat_u.T @ tape.h_in.reshape(len(flat_u), -1)

@@ -161,13 +161,35 @@ class ReferenceNetwork:
     def backward(
         self, inputs: Array, state: State, doutputs: Array, resets: Array | None = None
     ) -> Gradients:
+        return self._backward(inputs, state, doutputs, resets, None)
+
+    def backward_states(
+        self, inputs: Array, state: State, doutputs: Array, resets: Array | None = None
+    ) -> tuple[Gradients, dict[str, Array]]:
+        """Return what `backward` does, and the derivatives with respect to every state on the way.
+
+        These are [T, B, .] under the names of `state_shapes`; row t belongs to the state that step
+        t reads, so row 0 is `Gradients.state`.
+        """
+        shapes = state_shapes(self.spec, inputs.shape[1])
+        states = {n: np.zeros((len(inputs), *shape), self.dtype) for n, shape in shapes.items()}
+        return self._backward(inputs, state, doutputs, resets, states), states
+
+    def _backward(
+        self,
+        inputs: Array,
+        state: State,
+        doutputs: Array,
+        resets: Array | None,
+        states: dict[str, Array] | None,
+    ) -> Gradients:
         check_inputs(self.spec, inputs, len(state[0]["h"]))
         passed, _ = self._run(inputs, state, resets, None)
         width = doutputs.shape[-1]
         top = passed.top.reshape(-1, passed.top.shape[-1])
         grads = self._head_backward(top, doutputs.reshape(-1, width))
         dtop = (doutputs @ self._head_weight()).astype(self.dtype, copy=False)
-        return self._pull(inputs, passed, dtop, grads, None, want_inputs=True)
+        return self._pull(inputs, passed, dtop, grads, None, want_inputs=True, states=states)
 
     def _head_backward(self, top: Array, dlogits: Array) -> Params:
         """Return the head's gradients from h [N, H] and d logits [N, V]."""
@@ -183,9 +205,19 @@ class ReferenceNetwork:
         dropout: Dropout | None,
         *,
         want_inputs: bool,
+        states: dict[str, Array] | None = None,
     ) -> Gradients:
-        """Pull the gradient of the stack's output [T, B, H] back to weights, inputs and state."""
+        """Pull the gradient of the stack's output [T, B, H] back to weights, inputs and state.
+
+        `states`, where given, is filled with the gradients of the states of every step.
+        """
         dstate: dict[str, Array] = {}
+
+        def keep(t: int, dbefore: LayerState) -> None:
+            if states is not None:
+                for name, array in dbefore.items():
+                    states[f"{name}_l{k}"][t] = array
+
         dy: Array = dtop
         dx: Array | None = None
         embeds = isinstance(self.spec.input, Embedding)
@@ -200,6 +232,7 @@ class ReferenceNetwork:
                 dh,
                 zero,
                 want_dx=k > 0 or want_inputs or embeds,
+                visit=None if states is None else keep,
             )
             grads.update({f"{name}_l{k}": array for name, array in layer_grads.items()})
             dstate.update({f"{name}_l{k}": array for name, array in dbefore.items()})

@@ -45,6 +45,7 @@ class Training:
             train=self.settings.train,
             optimiser=self.settings.optimiser,
             engine_options=self.settings.engine,
+            recorded=self.settings.to_json(),
         )
         return {**described, "inputs": self.inputs}
 
