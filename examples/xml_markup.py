@@ -51,13 +51,14 @@ def share_well_formed(texts: Sequence[str]) -> float:
     return sum(map(is_well_formed, texts)) / len(texts)
 
 
-def learn(markup: str, **budget: Any) -> recurra.Model:
+def learn(markup: str, **settings: Any) -> recurra.Model:
     """Return a network that has read the documents; each begins with an empty memory."""
+    defaults: dict[str, Any] = {
+        "sizes": [96], "embedding": 0, "batch_size": 32, "window": 64, "reset_at": "\n",
+        "learning_rate": 1e-2, "dropout": 0.0,
+    }  # fmt: skip
     text = recurra.Document.of_text(markup, "markup")
-    return recurra.train(
-        text, sizes=[96], embedding=0, batch_size=32, window=64, reset_at="\n",
-        learning_rate=1e-2, **budget,
-    )  # fmt: skip
+    return recurra.train(text, **(defaults | settings))
 
 
 def write(model: recurra.Model, count: int, temperature: float = 0.7, seed: int = 1) -> list[str]:

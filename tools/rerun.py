@@ -30,7 +30,7 @@ BLOCK = re.compile(
 )
 NOTE = re.compile(r"not run|lines: (?P<lines>\d+)|file: (?P<file>[\w.-]+)")
 MOST_LINES = 24
-WIDEST = 110
+WIDEST = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def output(command: str, folder: Path, most_lines: int) -> str:
         ["bash", "-c", command], cwd=folder, env=environment, encoding="utf-8", check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    lines = [line.rstrip() for line in done.stdout.strip("\n").splitlines()]
     lines = [line if len(line) <= WIDEST else f"{line[: WIDEST - 3]}..." for line in lines]
     if len(lines) > most_lines:
         last = most_lines // 3

@@ -143,9 +143,10 @@ def _cell(value: Any) -> str:
 
 
 def _number(value: float) -> str:
-    if isinstance(value, int) or abs(value) >= 1000:
+    """Return a number with as many digits as it is worth: losses differ in the third decimal."""
+    if isinstance(value, int) or abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
+    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
 
 
 def main() -> None:

@@ -1,0 +1,220 @@
+"""Train presets on public corpora, measure what came of it, and write the leaderboard page.
+
+    python tools/leaderboard.py run [--corpora dickens,latex] [--presets small] [--seconds N]
+    python tools/leaderboard.py page
+
+`run` trains each preset on each corpus, skipping what was measured before, and keeps every result
+as a file of its own under bench/out/leaderboard/, so that it can be stopped and gone on with; the
+runs themselves go to --runs. `page` makes docs/leaderboard.md of all results. No figure is typed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+OUT = ROOT / "bench" / "out" / "leaderboard"
+PAGE = ROOT / "docs" / "leaderboard.md"
+CORPORA = (
+    "tinyshakespeare",
+    "dickens",
+    "presidential-speeches",
+    "latex",
+    "sqlite-c",
+    "wikipedia-markup",
+)
+PRESETS = ("tiny", "small", "medium")
+SAMPLE = 400
+"""Characters of the sample that is shown."""
+PACKED = 1_000_000
+"""Most bytes of held-out text that are compressed; a tenth of a minute on two cores."""
+
+
+def measure(corpus: str, preset: str, seconds: float | None, runs: Path) -> dict[str, Any]:
+    """Train one preset on one corpus and return everything that the page tells."""
+    from bench.common import ForeignTime, machine
+
+    import recurra
+
+    folder = runs / f"{corpus}-{preset}"
+    options = {} if seconds is None else {"seconds": seconds}
+    with ForeignTime() as others:
+        began = time.perf_counter()
+        if (folder / "run.json").exists():
+            model = recurra.load(folder)
+        else:
+            model = recurra.train(corpus, run=folder, preset=preset, **options)
+        trained = time.perf_counter() - began
+    events = [json.loads(line) for line in (folder / "metrics.jsonl").open(encoding="utf-8")]
+    took = [one["elapsed_s"] for one in events if one["event"] == "finished"]
+    passage = model.passage()
+    score = model.score(passage, detail=True, streams=16)
+    judged = model.judge(20, length=1000, seed=0)
+    data = passage.data[:PACKED]
+    began = time.perf_counter()
+    packed = model.compress(data)
+    packing = time.perf_counter() - began
+    if model.decompress(packed) != data:
+        raise SystemExit(f"{corpus} {preset}: what was compressed did not come back.")
+    return {
+        "corpus": corpus,
+        "preset": preset,
+        "parameters": model.parameters,
+        "trained_s": took[-1] if took else trained,
+        "foreign_cores": others.cores,
+        "provenance": model.provenance,
+        "score": score.facts(),
+        "judged": {
+            "generated": judged.generated.facts(),
+            "human": judged.human.facts(),
+            "samples": judged.samples,
+            "length": judged.length,
+        },
+        "sample": judged.copies.texts[0][:SAMPLE],
+        "compressed": {
+            "bytes": len(data),
+            "characters": len(data.decode("utf-8", "surrogateescape")),
+            "recurra": len(packed),
+            "seconds": packing,
+            "model": 4 * model.parameters,
+            **others_sizes(data),
+        },
+        "machine": machine(),
+    }
+
+
+def others_sizes(data: bytes) -> dict[str, int]:
+    """Return the sizes that other compressors come to, at their strongest."""
+    from recurra.tasks.text.score import xz_size
+
+    sizes = {"gzip": len(gzip.compress(data, 9)), "xz": xz_size(data)}
+    try:
+        import zstandard
+    except ModuleNotFoundError:
+        return sizes
+    return sizes | {"zstd": len(zstandard.ZstdCompressor(level=22).compress(data))}
+
+
+def page(results: list[dict[str, Any]]) -> str:
+    """Return the page, in Markdown."""
+    parts = [
+        "# Leaderboard\n\nWhat each preset makes of public corpora, on text that it never saw. "
+        "Made by `tools/leaderboard.py` from real runs; what every figure means is said in "
+        "[How good is it](quality.md).\n"
+    ]
+    for corpus in dict.fromkeys(result["corpus"] for result in results):
+        rows = [result for result in results if result["corpus"] == corpus]
+        parts.append(f"## {corpus}\n\n{_scores(rows)}\n\n{_texts(rows)}\n\n{_sizes(rows)}\n")
+        best = min(rows, key=lambda row: row["score"]["bits_per_char"])
+        shown = best["sample"].replace("```", "'''")
+        parts.append(f"`{best['preset']}` writes, unprimed, at temperature 1:\n")
+        parts.append(f"```text\n{shown}\n```\n")
+    machines = sorted({_machine(result["machine"]) for result in results})
+    parts.append("## Machine\n\n" + "\n".join(f"- {one}" for one in machines) + "\n")
+    return "\n".join(parts)
+
+
+def _scores(rows: list[dict[str, Any]]) -> str:
+    head = "| | bits/char | 95 % interval | accuracy | calibration error | trained |"
+    lines = [head, "|---|--:|--:|--:|--:|--:|"]
+    for row in sorted(rows, key=lambda row: row["parameters"]):
+        score = row["score"]
+        low, high = score["bits_per_char_interval"]
+        busy = " (others were busy)" if row["foreign_cores"] > 0.1 else ""
+        lines.append(
+            f"| `{row['preset']}`, {row['parameters']:,} parameters | "
+            f"{score['bits_per_char']:.3f} | {low:.3f} to {high:.3f} | {score['accuracy']:.1%} | "
+            f"{score['calibration']['expected_error']:.1%} | {row['trained_s']:,.0f} s{busy} |"
+        )
+    first = rows[0]["score"]
+    for name, key in (
+        (f"Kneser-Ney, order {first['kneser_ney_order']}", "kneser_ney_bits_per_char"),
+        ("xz -9e", "xz_bits_per_char"),
+        ("uniform", "uniform_bits_per_char"),
+    ):
+        if first[key] is not None:
+            lines.append(f"| {name} | {first[key]:.3f} | | | | |")
+    return "\n".join(lines)
+
+
+def _texts(rows: list[dict[str, Any]]) -> str:
+    lines = ["| its text | known words | BLEU | distinct-2 | copied | longest copy |"]
+    lines.append("|---|--:|--:|--:|--:|--:|")
+    judged = [(f"`{row['preset']}`", row["judged"]["generated"]) for row in rows]
+    for name, figures in [*judged, ("human", rows[0]["judged"]["human"])]:
+        bleu = "" if figures["bleu"] is None else f"{figures['bleu']:.1f}"
+        lines.append(
+            f"| {name} | {figures['known_words']:.1%} | {bleu} | {figures['distinct'][1]:.1%} | "
+            f"{figures['copied_share']:.1%} | {figures['longest_copy']} |"
+        )
+    return "\n".join(lines)
+
+
+def _sizes(rows: list[dict[str, Any]]) -> str:
+    first = rows[0]["compressed"]
+    lines = [f"| {first['bytes']:,} bytes of it become | bytes | bits/char | with the model |"]
+    lines.append("|---|--:|--:|--:|")
+    for row in rows:
+        packed = row["compressed"]
+        both = packed["recurra"] + packed["model"]
+        lines.append(_size(f"`recurra compress`, `{row['preset']}`", packed["recurra"], both,
+                           packed["characters"]))  # fmt: skip
+    for name in ("gzip", "zstd", "xz"):
+        if name in first:
+            lines.append(_size(name, first[name], None, first["characters"]))
+    return "\n".join(lines)
+
+
+def _size(name: str, size: int, both: int | None, characters: int) -> str:
+    together = "" if both is None else f"{both:,}"
+    return f"| {name} | {size:,} | {8 * size / characters:.3f} | {together} |"
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    return f"{machine['processor']}, {machine['cores']} cores, {versions}, {machine['date']}"
+
+
+def main() -> None:
+    """Run what the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("what", choices=["run", "page"])
+    parser.add_argument("--corpora", default=",".join(CORPORA))
+    parser.add_argument("--presets", default=",".join(PRESETS))
+    parser.add_argument("--seconds", type=float, help="train so long, not as the preset says")
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "leaderboard")
+    parser.add_argument("--out", type=Path, default=OUT, help="where results are kept")
+    parser.add_argument("--page", type=Path, default=PAGE)
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    if asked.what == "run":
+        asked.runs.mkdir(parents=True, exist_ok=True)
+        for corpus in asked.corpora.split(","):
+            for preset in asked.presets.split(","):
+                result = asked.out / f"{corpus}-{preset}.json"
+                if result.exists():
+                    print(f"{corpus} {preset}: measured before, {result}")
+                    continue
+                found = measure(corpus, preset, asked.seconds, asked.runs)
+                result.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
+                print(f"{corpus} {preset}: {found['score']['bits_per_char']:.3f} bits/char")
+        return
+    results = [json.loads(path.read_text("utf-8")) for path in asked.out.glob("*.json")]
+    if not results:
+        raise SystemExit(f"there are no results in {asked.out}; measure some with: run.")
+    order = {name: n for n, name in enumerate(CORPORA)}
+    sizes = {name: n for n, name in enumerate(PRESETS)}
+    results.sort(key=lambda one: (order.get(one["corpus"], 99), sizes.get(one["preset"], 99)))
+    asked.page.write_text(page(results), "utf-8")
+    print(f"written: {asked.page}")
+
+
+if __name__ == "__main__":
+    main()
