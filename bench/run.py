@@ -98,11 +98,11 @@ def training(text: str, quick: bool) -> dict[str, list[Row]]:
     seconds, rounds = (1.0, 3) if quick else (3.0, 5)
     sections = {}
     for hidden in (128, 256):
-        ours = Ours(text, "torch", hidden=hidden)
-        exact = Ours(text, "torch", hidden=hidden, precision="float32")
         peers = {
-            "Recurra, torch engine": ours,
-            "Recurra, torch engine, float32": exact,
+            "Recurra, native engine": Ours(text, "native", hidden=hidden),
+            "Recurra, native, float32": Ours(text, "native", hidden=hidden, precision="float32"),
+            "Recurra, torch engine": Ours(text, "torch", hidden=hidden),
+            "Recurra, torch, float32": Ours(text, "torch", hidden=hidden, precision="float32"),
             "plain PyTorch, bfloat16": PlainTorch(text, hidden=hidden, bfloat16=True),
             "plain PyTorch, float32": PlainTorch(text, hidden=hidden),
         }
@@ -140,8 +140,8 @@ def generation(text: str, quick: bool) -> dict[str, list[Row]]:
     sections = {}
     for hidden in (128, 256):
         peers = {
+            "Recurra, native engine": Ours(text, "native", hidden=hidden),
             "Recurra, reference engine": Ours(text, "reference", hidden=hidden),
-            "Recurra, torch engine": Ours(text, "torch", hidden=hidden),
             "plain PyTorch": PlainTorch(text, hidden=hidden),
         }
         for streams in (1, 64):
@@ -158,6 +158,7 @@ def generation(text: str, quick: bool) -> dict[str, list[Row]]:
 def start(path: Path, quick: bool) -> dict[str, list[Row]]:
     """Seconds from the start of the process to the first line of progress, and peak memory."""
     commands = {
+        "Recurra, native engine": [*_recurra("train", path), "--engine", "native", "--steps", "20"],
         "Recurra, torch engine": [*_recurra("train", path), "--engine", "torch", "--steps", "20"],
         "Recurra, reference engine": [
             *_recurra("train", path), "--engine", "reference", "--steps", "20",

@@ -9,7 +9,7 @@ import recurra
 
 ROOT = Path(recurra.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
-LAZY = {"torch", "matplotlib", "tokenizers", "pooch", "tensorboard"}
+LAZY = {"torch", "matplotlib", "tokenizers", "pooch", "tensorboard", "sacrebleu"}
 
 
 def imported_at_once(tree: ast.Module) -> set[str]:

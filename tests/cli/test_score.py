@@ -33,9 +33,65 @@ def test_a_file_is_scored_beside_uniform_and_xz(run):
     assert done.exit_code == 0, done.output
     lines = done.stdout.splitlines()
     assert "state carried from the first character" in lines[0]
-    assert [line.split()[0] for line in lines[2:]] == ["model", "xz", "uniform"]
+    names = [line.split()[0] for line in lines[2:6]]
+    assert names == ["model", "Kneser-Ney", "xz", "uniform"]
+    assert "calibration" in done.stdout
+    assert "letter that begins a word" in done.stdout
+    assert "by position" in done.stdout
     want = recurra.load(run).score(TEXT)
     assert lines[2].split()[1] == f"{want.bits_per_char:.4f}"
+
+
+def test_a_brief_score_is_only_the_score(run):
+    done = score(run, run.parent / "poem.txt", "--brief", "--no-xz")
+    assert [line.split()[0] for line in done.stdout.splitlines()[2:]] == ["model", "uniform"]
+
+
+def test_other_models_dynamic_evaluation_and_a_picture_stand_beside(run, tmp_path):
+    pytest.importorskip("matplotlib")
+    text = tmp_path / "short.txt"
+    text.write_text(TEXT[:400])
+    done = score(
+        run, text, "--beside", run, "--dynamic", "--dynamic-rate", "1e-3", "--plot",
+        tmp_path / "sure.png", "--streams", 4,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    assert lines[3].split()[1:] == lines[2].split()[1:]
+    assert lines[4].startswith("model, dynamic")
+    assert (tmp_path / "sure.png").exists()
+    made = json.loads(score(run, text, "--beside", run, "--brief", "--json").stdout)
+    assert made["beside"][str(run)]["bits_per_char"] == made["bits_per_char"]
+
+
+def test_samples_are_judged_beside_human_text(run):
+    done = score(run, "--generated", 2, "--length", 120, "--temperature", 0.5)
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[1].split() == ["generated", "human"]
+    assert "copied" in done.stdout
+    made = json.loads(
+        score(run, "--generated", 2, "--length", 120, "--temperature", 0.5, "--json").stdout
+    )
+    assert f"{made['generated']['copied_share']:.1%}" in done.stdout
+    assert made["length"] == 120
+
+
+def test_copies_are_marked(run, tmp_path):
+    # The model knows no Ω and need not, to look for copies.
+    (tmp_path / "new.txt").write_text("Ω words of its own " + TEXT[:49] + "Ω")
+    done = score(run, tmp_path / "new.txt", "--copies")
+    assert done.exit_code == 0, done.output
+    assert "⟦" in done.stdout
+    assert "line 1" in done.stdout
+    made = json.loads(score(run, tmp_path / "new.txt", "--copies", "--json").stdout)
+    assert made["longest"] in (49, 50)
+
+
+@pytest.mark.parametrize("words", [["--copies"], ["--generated", "2", "poem.txt"]])
+def test_flags_that_do_not_go_together_are_refused(run, words):
+    done = score(run, *words)
+    assert done.exit_code == 2
+    assert "leave out" in done.stderr or "name one" in done.stderr
 
 
 def test_json_holds_the_same_numbers(run):

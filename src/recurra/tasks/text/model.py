@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from recurra.core.spec import Spec
 from recurra.engines import EngineOptions, Purpose, select
 from recurra.engines.base import Network
 from recurra.formats.model_file import load_model, save_model
+from recurra.insight.copying import MINIMUM
 from recurra.tasks.text import score as scoring
 from recurra.tasks.text.generate import (
     Generated,
@@ -36,6 +38,15 @@ from recurra.tasks.text.passages import (
     passage_of_files,
 )
 from recurra.tasks.text.vocabulary import Policy, Vocabulary, vocabulary_from_document
+
+if TYPE_CHECKING:
+    from recurra.insight.ablation import Ablation
+    from recurra.insight.dynamic import DynamicOptions
+    from recurra.insight.saliency import Saliency
+    from recurra.insight.trace import Trace
+    from recurra.tasks.text.copies import Copies
+    from recurra.tasks.text.inside import Inside
+    from recurra.tasks.text.judge import Judgement
 
 UNITS = {"characters": "character", "bytes": "byte", "words": "word", "subwords": "subword"}
 """What one token of a vocabulary is called."""
@@ -115,6 +126,11 @@ class Model:
     def provenance(self) -> dict[str, Any]:
         """Where it came from: data, options, steps, scores, version."""
         return dict(self.document.get("provenance", {}))
+
+    @property
+    def text_options(self) -> TextOptions:
+        """How its own text was read."""
+        return TextOptions.parse(self.document["task"].get("options", {}).get("text", {}))
 
     @property
     def unit(self) -> str:
@@ -304,6 +320,9 @@ class Model:
         *,
         unknown: Policy | None = None,
         xz: bool = True,
+        detail: bool = False,
+        dynamic: DynamicOptions | None = None,
+        streams: int = 1,
         progress: scoring.Progress | None = None,
     ) -> scoring.Score:
         """Return how well the model predicts a text; see `Score` for how it is read.
@@ -312,6 +331,10 @@ class Model:
             text: or a passage that was read from files.
             unknown: what to do with characters outside the vocabulary.
             xz: whether to compress the text with `xz -9e` too, for comparison.
+            detail: whether to look by kind of character and by position too, and to set a
+                Kneser-Ney model of the training text beside it, where that is found.
+            dynamic: score with dynamic evaluation too, as these options say.
+            streams: parts of the text to read side by side, for speed; see `read_stream`.
             progress: called with tokens done and tokens in all.
         Raises:
             ConfigError: the text is empty, or outside the vocabulary.
@@ -321,20 +344,122 @@ class Model:
         tokens = text.tokens
         # Engines that train read long texts faster; for short ones they take longer to load.
         network = self.network("train" if len(tokens) > 20_000 else "generate")
-        sums = scoring.read_stream(network, tokens, self.start, progress=progress)
+        reading = scoring.read_stream(
+            network, tokens, self.start, streams=streams, progress=progress
+        )
         outside = self.vocabulary.unknown
-        return scoring.Score(
+        found = scoring.Score(
             tokens=len(tokens),
             characters=text.characters,
             words=text.words,
             unit=self.unit,
-            nats=sums.nats,
-            accuracy=sums.accuracy,
-            mean_posterior=sums.mean_posterior,
+            nats=reading.nats,
+            accuracy=reading.accuracy,
+            mean_posterior=reading.mean_posterior,
             vocabulary_size=self.vocabulary.size,
             xz_bytes=scoring.xz_size(text.data) if xz else None,
             unknown=0 if outside is None else int((tokens == outside).sum()),
+            streams=max(1, min(streams, len(tokens) // (2 * scoring.WARM))),
+            reading=reading,
         )
+        if not detail and dynamic is None:
+            return found
+        from recurra.tasks.text.detail import detail_of
+
+        return replace(found, detail=detail_of(self, text, found, detail, dynamic, progress))
+
+    def judge(
+        self,
+        n: int = 20,
+        *,
+        length: int = 1000,
+        seed: int | None = 0,
+        sampling: SamplingOptions | None = None,
+        minimum: int = MINIMUM,
+        progress: scoring.Progress | None = None,
+    ) -> Judgement:
+        """Write `n` samples and judge them as text, beside human text of the same length.
+
+        Args:
+            length: characters of each sample.
+            seed: the same seed gives the same samples; None draws one.
+            minimum: characters from which on what stands in the training text is a copy.
+            progress: called while copies are looked for.
+        Raises:
+            FormatError: the model's own text is not where it was.
+            ConfigError: a number that cannot be, or too little text is held out.
+        """
+        from recurra.tasks.text.judging import judge
+
+        return judge(
+            self, n, length, draw_seed(seed), sampling or SamplingOptions(), minimum, progress
+        )
+
+    def copies(
+        self,
+        text: str | Sequence[str],
+        *,
+        minimum: int = MINIMUM,
+        progress: scoring.Progress | None = None,
+    ) -> Copies:
+        """Return what a text, or each of several, has word for word from the training text.
+
+        Args:
+            minimum: characters from which on it is a copy.
+            progress: called with characters of the training text searched, and in all.
+        Raises:
+            FormatError: the model's own text is not where it was.
+        """
+        from recurra.tasks.text.copies import TrainingText, find_text_copies
+        from recurra.tasks.text.passages import training_corpus
+
+        source = TrainingText(training_corpus(self.document, self.path))
+        texts = [text] if isinstance(text, str) else list(text)
+        return find_text_copies(source, texts, minimum=minimum, progress=progress)
+
+    def compress(
+        self,
+        data: bytes,
+        *,
+        streams: int | None = None,
+        progress: scoring.Progress | None = None,
+    ) -> bytes:
+        """Return any bytes as a smaller file, if they are like the text that the model learned.
+
+        It opens on this machine, with this model and the same versions; see `decompress`.
+
+        Args:
+            streams: parts that are coded side by side; more are faster and take some bytes each.
+        Raises:
+            ConfigError: the model's tokens are words or subwords.
+        """
+        from recurra.tasks.text.compress import compress, fingerprint
+
+        engine = select(self.spec, self.engine, "generate")
+        made_by = fingerprint(self.weights, self.document, f"{engine.name}: {engine.describe()}")
+        return compress(
+            data, self.network(), self.vocabulary, self.start, made_by=made_by, streams=streams,
+            progress=progress,
+        )  # fmt: skip
+
+    def decompress(
+        self, data: bytes, *, anyway: bool = False, progress: scoring.Progress | None = None
+    ) -> bytes:
+        """Return the bytes that `compress` was given.
+
+        Args:
+            anyway: try even where engine, versions or machine are not those that compressed it.
+        Raises:
+            FormatError: it is no such file, or was made elsewhere, or is damaged.
+        """
+        from recurra.tasks.text.compress import decompress, fingerprint
+
+        engine = select(self.spec, self.engine, "generate")
+        made_by = fingerprint(self.weights, self.document, f"{engine.name}: {engine.describe()}")
+        return decompress(
+            data, self.network(), self.vocabulary, self.start, made_by=made_by, anyway=anyway,
+            progress=progress,
+        )  # fmt: skip
 
     def passage(self, files: Sequence[str] = (), *, unknown: Policy | None = None) -> Passage:
         """Read files as the model's own text was read; without files, find its held-out part.
@@ -345,8 +470,83 @@ class Model:
         """
         if not files:
             return held_out_passage(self.document, self.path)
-        options = TextOptions.parse(self.document["task"].get("options", {}).get("text", {}))
-        return passage_of_files(files, self.vocabulary, options, unknown=unknown)
+        return passage_of_files(files, self.vocabulary, self.text_options, unknown=unknown)
+
+    # Looking inside
+
+    def trace(self, text: str) -> Trace:
+        """Return what every unit did while the text was read, with named axes.
+
+        Row n belongs to token n: the gates and states that reading it left behind, what was then
+        expected next (`logits`), and how unexpected it had been itself (`surprise`, in nats).
+        """
+        from recurra.tasks.text.inside import trace_text
+
+        return trace_text(self, text)
+
+    def saliency(
+        self,
+        text: str,
+        position: int,
+        target: str | None = None,
+        *,
+        method: Literal["gradient", "integrated"] = "gradient",
+        score: Literal["logit", "log_probability"] = "log_probability",
+        reach: int | None = None,
+        parts: int = 512,
+    ) -> Saliency:
+        """Return what moved the score of one token: the inputs and states before it.
+
+        Rows are the tokens before `position`, oldest first, computed in float64. Row n of a state
+        is the derivative with respect to the state in which token n was read.
+
+        Args:
+            position: a token of the text, from 1; the text's length means what follows it.
+            target: another token to ask for at this place; by default the one that stands there,
+                or the likeliest after the end.
+            method: the gradient, or integrated gradients from the zero vector.
+            score: what of the target is differentiated.
+            reach: only go so many tokens back; everything where nothing is said.
+            parts: points of the integral. See `Saliency.gap` for whether they were enough.
+        Raises:
+            ConfigError: there is no such position, or the target is not one token.
+        """
+        from recurra.tasks.text.inside import saliency_of_text
+
+        return saliency_of_text(
+            self, text, position, target, method=method, score=score, reach=reach, parts=parts
+        )
+
+    def ablate(
+        self,
+        text: str,
+        units: Sequence[tuple[int, int]],
+        feature: str,
+        *,
+        value: Literal["mean", "zero"] = "mean",
+        pattern: str | None = None,
+    ) -> Ablation:
+        """Return what holding some units' memories still costs, in and out of a feature.
+
+        Args:
+            units: (layer, unit) pairs, both from 0.
+            feature: a name that `tasks.text.features.text_features` gives.
+            value: where each memory is held: its mean over the text, or zero.
+            pattern: a regular expression, which adds the feature "matches PATTERN".
+        """
+        from recurra.tasks.text.inside import ablate_in_text
+
+        return ablate_in_text(self, text, units, feature, value=value, pattern=pattern)
+
+    def inside(self, text: str, **options: Any) -> Inside:
+        """Return what the units respond to, how long they remember and what they are worth.
+
+        Args:
+            options: settings of `InsideOptions`: pattern, characters, distance, permutations.
+        """
+        from recurra.tasks.text.inside import InsideOptions, look_inside
+
+        return look_inside(self, text, InsideOptions(**options))
 
 
 def _listed(text: str | Texts) -> Sequence[str]:

@@ -36,6 +36,8 @@ class Passage:
     """Runs of characters between white space."""
     data: bytes
     """The text in UTF-8 (or as it is, for a model of bytes), for compressors to try."""
+    resets: NDArray[np.int64] | None = None
+    """Positions before which the model's own text began anew, where that is known."""
 
 
 def passage_of(
@@ -68,8 +70,20 @@ def passage_of_files(
     name = ", ".join(files[:3]) + (", ..." if len(files) > 3 else "")
     if isinstance(vocabulary, ByteVocabulary):
         return _of_bytes(b"".join(block for one in documents for block, _ in one.blocks()), name)
-    text = "".join(part for one in documents for part, _ in read_text(one, options.reading()))
+    text = read_files(files, options)
     return passage_of(text, vocabulary, unknown=unknown, name=name)
+
+
+def read_files(files: Sequence[str], options: TextOptions) -> str:
+    """Return the text of files, one after the other, decoded and normalised as `options` say.
+
+    Raises: `FormatError` where a file is missing or not in the encoding.
+    """
+    from recurra.datasets.registry import resolve
+
+    reading = options.replace(vocabulary="characters").reading()
+    documents = find_documents(resolve(list(files), None)).documents
+    return "".join(part for one in documents for part, _ in read_text(one, reading))
 
 
 def passage_of_split(corpus: Corpus, name: str) -> Passage:
@@ -85,13 +99,23 @@ def passage_of_split(corpus: Corpus, name: str) -> Passage:
         raise ConfigError("the model's text has no held-out part; name a file to score.")
     called = f"held-out {'part' if split == 'test' else 'validation part'} of {name}"
     if isinstance(corpus.vocabulary, ByteVocabulary):
-        return _of_bytes(np.asarray(span.tokens, np.uint8).tobytes(), called)
+        return _of_bytes(np.asarray(span.tokens, np.uint8).tobytes(), called, span.resets)
     data = corpus.vocabulary.decode(span.tokens).encode("utf-8", "surrogatepass")
-    return Passage(called, span.tokens, span.characters, span.words, data)
+    return Passage(called, span.tokens, span.characters, span.words, data, span.resets)
 
 
 def held_out_passage(document: Mapping[str, Any], model_path: Path | None) -> Passage:
     """Find the text that a model was trained on, and return the part that it never saw.
+
+    Raises: as `training_corpus`, and `ConfigError` where nothing was held out.
+    """
+    named = (document["provenance"].get("data") or {}).get("inputs") or []
+    corpus = training_corpus(document, model_path)
+    return passage_of_split(corpus, ", ".join(named[:3]) or "the text")
+
+
+def training_corpus(document: Mapping[str, Any], model_path: Path | None) -> Corpus:
+    """Find the text that a model was trained on, and read it as it was read then.
 
     It is looked for where the run folder beside the model says, then under the names that the
     model's provenance gives; only the very same text counts, by its sha256.
@@ -114,7 +138,7 @@ def held_out_passage(document: Mapping[str, Any], model_path: Path | None) -> Pa
             reason = str(error).rstrip(".")
             continue
         if corpus.sha256 == wanted:
-            return passage_of_split(corpus, ", ".join(named[:3]) or "the text")
+            return corpus
         reason = f"{', '.join(map(str, inputs[:3]))} has changed since"
     raise FormatError(
         f"the text that this model was trained on cannot be found again ({reason}); name a file to "
@@ -155,8 +179,8 @@ def _inputs_beside(model_path: Path | None) -> list[str]:
         return []
 
 
-def _of_bytes(data: bytes, name: str) -> Passage:
+def _of_bytes(data: bytes, name: str, resets: NDArray[np.int64] | None = None) -> Passage:
     if not data:
         raise ConfigError("there is no text to score: it is empty.")
     text = data.decode("utf-8", "replace")
-    return Passage(name, np.frombuffer(data, np.uint8), len(text), len(text.split()), data)
+    return Passage(name, np.frombuffer(data, np.uint8), len(text), len(text.split()), data, resets)
