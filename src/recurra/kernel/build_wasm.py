@@ -1,0 +1,87 @@
+"""Compile the kernel to WebAssembly with `zig cc`: the same C as the native libraries.
+
+`python src/recurra/kernel/build_wasm.py [FOLDER]` writes three modules into FOLDER (default: `lib`
+beside the sources). It imports nothing of the package, so that it runs before there is one.
+
+    recurra-simd.wasm      128-bit vectors: every current browser
+    recurra-relaxed.wasm   and fused multiply-add (relaxed SIMD): not in Safari
+    recurra-threads.wasm   and shared memory: where the page is cross-origin isolated
+
+Each imports a memory (`env.memory`) and nothing else. web/kernel/src/features.ts chooses.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+SOURCES = Path(__file__).parent
+
+MEMORY_PAGES = {"threads": 1 << 15}
+"""Most pages of 64 KiB that a shared memory grows to: the module and the page must agree."""
+STACK_BYTES = 1 << 20
+"""The first thread's; web/kernel/src/pool.ts gives the others theirs."""
+
+# Bulk memory and the others are as old as the vectors: no browser has one without the rest.
+_BASE = "mvp+simd128+bulk_memory+mutable_globals+nontrapping_fptoint+sign_ext"
+CPUS = {
+    "simd": _BASE,
+    "relaxed": f"{_BASE}+relaxed_simd",
+    "threads": f"{_BASE}+relaxed_simd+atomics",
+}
+FLAGS = (
+    "-target", "wasm32-freestanding", "-std=gnu11", "-O3", "-g0", "-s", "-nostdlib", "-ffreestanding",
+    "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra",
+    "-Wl,--no-entry", "-Wl,--import-memory", f"-Wl,-z,stack-size={STACK_BYTES}",
+    "-Wl,--export=__heap_base", "-Wl,--export=__stack_pointer",
+)  # fmt: skip
+
+
+def build(folder: Path, names: tuple[str, ...] = tuple(CPUS)) -> list[Path]:
+    """Compile modules into a folder and return their paths.
+
+    Raises `RuntimeError` with the compiler's words when it fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda name: _compile(name, folder), names))
+
+
+def _compile(name: str, folder: Path) -> Path:
+    module = folder / f"recurra-{name}.wasm"
+    flags, sources = list(FLAGS), sorted(SOURCES.glob("*.c"))
+    functions = re.findall(r"\b(recurra_\w+)\(", (SOURCES / "recurra.h").read_text("utf-8"))
+    if name == "threads":
+        # Its own threads take the place of the C library's.
+        sources = [path for path in sources if path.name != "threads.c"]
+        sources.append(SOURCES / "wasm" / "threads.c")
+        functions.append("recurra_pool_serve")
+        most = MEMORY_PAGES["threads"] << 16
+        flags += ["-Wl,--shared-memory", f"-Wl,--max-memory={most}"]
+    sources += [SOURCES / "wasm" / "freestanding.c", SOURCES / "wasm" / "random.c"]
+    functions.append("recurra_words")
+    exports = [f"-Wl,--export={function}" for function in dict.fromkeys(functions)]
+    command = [sys.executable, "-m", "ziglang", "cc", f"-mcpu={CPUS[name]}", *flags, *exports]
+    done = subprocess.run(
+        [*command, *map(str, sources), "-o", str(module)], capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(f"the kernel's {name} module failed:\n{done.stderr}")
+    return module
+
+
+def main() -> None:
+    """Build all and say how large they are."""
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else SOURCES / "lib"
+    for path in build(folder):
+        content = path.read_bytes()
+        packed = len(gzip.compress(content, 9))
+        print(f"{path} ({len(content):,} bytes, {packed:,} with gzip)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,284 @@
+/* Gradients of the weights, from the tapes, for the whole window.
+ *
+ * Threads share the rows of each gradient, not the positions that they are summed over, so every
+ * element is summed in one order whatever the number of threads, and nothing is reduced afterwards.
+ */
+#include "products.h"
+#include "window.h"
+
+/* Pack rows of a matrix [rows, columns] in panels [panel][row][width]; with `half`, pairs of rows of
+ * bfloat16 (the last one zero where the count is odd). */
+static void pack_rows(
+    const void *from, i64 stride, i64 rows, i64 columns, int half, float *to)
+{
+    for (i64 first = 0; first < columns; first += PANEL) {
+        i64 width = round_up(least(columns - first, PANEL), LANES);
+        for (i64 r = 0; r < rows; r += half ? 2 : 1) {
+            for (i64 c = 0; c < width; c += LANES, to += LANES) {
+                if (half) {
+                    const uint16_t *x = (const uint16_t *)from + r * stride + first + c;
+                    vh low = *(const vh_any *)x, high = {0};
+                    if (r + 1 < rows) high = *(const vh_any *)(x + stride);
+                    store(to, pair_halves(low, high));
+                } else {
+                    store(to, load((const float *)from + r * stride + first + c));
+                }
+            }
+        }
+    }
+}
+
+/* A unit block's gradients of some rows, slot by slot: [slot][row][lane]; with `half`, pairs of rows.
+ * In the tape the lines of a slot would share few sets of the first cache. */
+static void pack_block(const float *dz, i64 rows, int half, float *to)
+{
+    for (int s = 0; s < 4; s++) {
+        for (i64 r = 0; r < rows; r += half ? 2 : 1, to += LANES) {
+            if (!half) {
+                store(to, load(dz + r * PANEL + s * LANES));
+                continue;
+            }
+            const uint16_t *x = (const uint16_t *)(dz + r * PANEL) + s * LANES;
+            vh low = *(const vh_any *)x, high = {0};
+            if (r + 1 < rows) high = *(const vh_any *)(x + 2 * PANEL);
+            store(to, pair_halves(low, high));
+        }
+    }
+}
+
+/* What a matrix of a layer multiplied, and the gradients of its products. */
+typedef struct {
+    const Matrix *matrix;
+    const float *dz;
+    const void *x;
+    float *packed; /* rows of x, as pack_rows makes them */
+} Factor;
+
+/* grads[n][k] (+)= sum over rows r of dz[r][n] x[r][k], for the units of block u. */
+static void block_gradient(Window *w, const Layer *l, const Factor *f, const float *block, i64 rows,
+                           int half, i64 u, int add)
+{
+    const Matrix *m = f->matrix;
+    i64 depth = half ? (rows + 1) / 2 : rows;
+    for (int s = 0; s < 4; s++) {
+        if (m->row_of_slot[s] < 0) continue;
+        i64 row = m->row_of_slot[s] * l->units + u * LANES;
+        Product p = {.a = block + s * depth * LANES, .a_row = 1, .a_k = LANES, .depth = depth,
+                     .blocks = 1, .b = f->packed, .c = w->job->grads + m->weight + row * m->stride,
+                     .c_row = m->stride, .add = add};
+        product_panels(&p, half, least(LANES, l->units - u * LANES), m->width);
+    }
+}
+
+/* The matrices of a layer, rows of the window in rounds that the caches hold: what a round has
+ * packed of a block serves every matrix with the same gradients. */
+static void matrix_gradients(Window *w, const Layer *l, Factor *factor, int count, int half,
+                             i64 thread, i64 threads)
+{
+    float *scratch = w->scratch + thread * w->scratch_floats, *next = scratch;
+    float *block = scratch + w->scratch_floats - GRADIENT_DEPTH * PANEL;
+    for (int k = 0; k < count; k++) {
+        factor[k].packed = next;
+        next += GRADIENT_DEPTH * round_up(factor[k].matrix->width, LANES);
+    }
+    for (i64 r0 = 0; r0 < w->rows; r0 += GRADIENT_DEPTH) {
+        i64 rows = least(GRADIENT_DEPTH, w->rows - r0);
+        for (int k = 0; k < count; k++) {
+            i64 stride = factor[k].matrix->stride, width = factor[k].matrix->width;
+            const void *x = half ? (const void *)((const uint16_t *)factor[k].x + r0 * stride)
+                                 : (const void *)((const float *)factor[k].x + r0 * stride);
+            pack_rows(x, stride, rows, width, half, factor[k].packed);
+        }
+        for (i64 u = thread; u < l->blocks; u += threads) {
+            for (int k = 0; k < count; k++) {
+                if (k == 0 || factor[k].dz != factor[k - 1].dz) {
+                    pack_block(factor[k].dz + (u * w->rows + r0) * PANEL, rows, half, block);
+                }
+                block_gradient(w, l, &factor[k], block, rows, half, u, r0 > 0);
+            }
+        }
+    }
+}
+
+/* One entry's vector of a row of gradients. */
+INLINE vf entry(const float *row, int s, int half)
+{
+    return half ? load_half((const uint16_t *)row + s * LANES) : load(row + s * LANES);
+}
+
+/* One-hot input: column v of the gradient is the sum over the rows whose token is v. */
+static void token_gradient(
+    Window *w, const Layer *l, const float *dz, int half, i64 thread, i64 threads)
+{
+    const Matrix *m = &l->ih;
+    float *sums = w->scratch + thread * w->scratch_floats;
+    for (i64 u = thread; u < l->blocks; u += threads) {
+        clear(sums, m->width * PANEL);
+        for (i64 r = 0; r < w->rows; r++) {
+            float *sum = sums + w->job->tokens[r] * PANEL;
+            const float *row = dz + (u * w->rows + r) * PANEL;
+            UNROLL for (int s = 0; s < 4; s++) {
+                store(sum + s * LANES, load(sum + s * LANES) + entry(row, s, half));
+            }
+        }
+        for (int s = 0; s < 4; s++) {
+            if (m->row_of_slot[s] < 0) continue;
+            for (i64 j = 0; j < least(LANES, l->units - u * LANES); j++) {
+                i64 n = m->row_of_slot[s] * l->units + u * LANES + j;
+                float *to = w->job->grads + m->weight + n * m->stride;
+                for (i64 v = 0; v < m->width; v++) to[v] = sums[v * PANEL + s * LANES + j];
+            }
+        }
+    }
+}
+
+/* Store the real units of a block's vector sum. */
+static void keep_sum(Window *w, const Layer *l, i64 offset, i64 u, vf sum)
+{
+    for (i64 j = 0; j < least(LANES, l->units - u * LANES); j++) {
+        w->job->grads[offset + u * LANES + j] = sum[j];
+    }
+}
+
+/* Biases of a unit block: sums over the rows. */
+static void bias_gradients(Window *w, i64 k, i64 u, int half)
+{
+    const Layer *l = &w->net->layer[k];
+    const float *dz = w->tape[k].g + u * w->rows * PANEL;
+    vf sum[4] = {zero(), zero(), zero(), zero()};
+    for (i64 r = 0; r < w->rows; r++) {
+        UNROLL for (int s = 0; s < 4; s++) sum[s] = sum[s] + entry(dz + r * PANEL, s, half);
+    }
+    for (int s = 0; s < 4; s++) {
+        int of_ih = l->ih.row_of_slot[s], of_hh = l->hh.row_of_slot[s];
+        if (of_ih >= 0) keep_sum(w, l, l->bias_ih + of_ih * l->units, u, sum[s]);
+        if (of_hh >= 0 && l->bias_hh >= 0) {
+            keep_sum(w, l, l->bias_hh + of_hh * l->units, u, sum[s]);
+        }
+    }
+}
+
+/* Peepholes of a unit block: sum of dz_i c', dz_f c', dz_o c. */
+static void peephole_gradients(Window *w, i64 k, i64 u, int half)
+{
+    const Layer *l = &w->net->layer[k];
+    const Tape *tape = &w->tape[k];
+    for (int s = 0; s < 4; s++) {
+        vf sum = zero();
+        if (w->net->gate_of_slot[s] < 0) continue;
+        for (i64 r = 0; r < w->rows; r++) {
+            vf dz = entry(tape->g + (u * w->rows + r) * PANEL, s, half);
+            const float *c = tape->c + r * l->stride + u * LANES;
+            vf seen = load(s == 3 ? c + w->batch * l->stride : c);
+            if (s < 3 && w->keep) seen = seen * w->keep[r];
+            sum = madd(dz, seen, sum);
+        }
+        keep_sum(w, l, l->peephole + w->net->gate_of_slot[s] * l->stride, u, sum);
+    }
+}
+
+/* Gains of a unit block, and the bias of the normalised cell state. */
+static void norm_gradients(Window *w, i64 k, i64 u)
+{
+    const Layer *l = &w->net->layer[k];
+    const Tape *tape = &w->tape[k];
+    for (int s = 0; s < 4; s++) {
+        vf ih = zero(), hh = zero();
+        int of = l->ih.row_of_slot[s];
+        for (i64 r = 0; r < w->rows && of >= 0; r++) {
+            i64 at = (u * w->rows + r) * PANEL + s * LANES;
+            ih = madd(load(tape->g + at), load(tape->v + at), ih);
+            hh = madd(load(tape->g + at), load(tape->u + at), hh);
+        }
+        if (of < 0) continue;
+        keep_sum(w, l, l->norm_ih + of * l->units, u, ih);
+        keep_sum(w, l, l->norm_hh + of * l->units, u, hh);
+    }
+    vf gain = zero(), bias = zero();
+    for (i64 r = 0; r < w->rows; r++) {
+        vf d = load(tape->dm_scaled + r * l->stride + u * LANES);
+        gain = madd(d, load(tape->m + r * l->stride + u * LANES), gain);
+        bias = bias + d;
+    }
+    keep_sum(w, l, l->norm_c, u, gain);
+    keep_sum(w, l, l->norm_c + l->stride, u, bias);
+}
+
+void layer_gradients(Window *w, i64 k, i64 thread, i64 threads)
+{
+    const Layer *l = &w->net->layer[k];
+    const Tape *tape = &w->tape[k];
+    int half = w->net->half;
+    const float *dv = tape->v ? tape->dv : tape->g, *du = tape->v ? tape->du : tape->g;
+    Factor factor[3];
+    int count = 0;
+    if (k == 0 && w->net->input == INPUT_ONE_HOT) {
+        token_gradient(w, l, dv, half, thread, threads);
+    } else {
+        const void *x = half ? (const void *)(k ? w->tape[k - 1].out_half : w->x_half)
+                             : (const void *)(k ? w->tape[k - 1].out : w->x);
+        factor[count++] = (Factor){&l->ih, dv, x, 0};
+    }
+    const void *h = half ? (const void *)tape->h_in_half : (const void *)tape->h_in;
+    factor[count++] = (Factor){&l->hh, du, h, 0};
+    if (l->gg.width) factor[count++] = (Factor){&l->gg, tape->g, tape->gates_in, 0};
+    matrix_gradients(w, l, factor, count, half, thread, threads);
+    for (i64 u = thread; u < l->blocks; u += threads) {
+        bias_gradients(w, k, u, half);
+        if (l->peephole >= 0) peephole_gradients(w, k, u, half);
+        if (tape->v) norm_gradients(w, k, u);
+    }
+}
+
+void head_gradient(
+    Window *w, const float *dlogits, i64 t0, i64 t1, int add, i64 thread, i64 threads)
+{
+    const Net *net = w->net;
+    i64 top = net->layers - 1, units = net->layer[top].units, stride = net->layer[top].stride;
+    float *scratch = w->scratch + thread * w->scratch_floats, *bias = w->job->grads + net->head_bias;
+    /* Strips of outputs, a multiple of the tile high so that threads cut at its edges. */
+    i64 share = round_up((net->outputs + threads - 1) / threads, 2 * TILE_ROWS);
+    i64 v0 = least(net->outputs, thread * share), v1 = least(net->outputs, v0 + share);
+    if (!add) {
+        clear(bias + v0, v1 - v0);
+        for (i64 v = v0; v < v1; v++) clear(w->job->grads + net->head_weight + v * net->head_stride, net->head_stride);
+    }
+    for (i64 t = t0; t < t1; t++) {
+        if (w->job->targets && !w->active[t]) continue;
+        /* Steps that lie together are summed together. */
+        i64 steps = 1;
+        while (t + steps < t1 && (steps + 1) * w->batch <= GRADIENT_DEPTH &&
+               (!w->job->targets || w->active[t + steps])) {
+            steps++;
+        }
+        for (i64 b = 0; b < steps * w->batch; b += GRADIENT_DEPTH) {
+            i64 rows = least(GRADIENT_DEPTH, steps * w->batch - b);
+            const float *d = dlogits + ((t - t0) * w->batch + b) * net->logit_stride;
+            pack_rows(w->tape[top].out + (t * w->batch + b) * stride, stride, rows, units, 0, scratch);
+            Product p = {.a = d + v0, .a_row = 1, .a_k = net->logit_stride, .depth = rows,
+                         .blocks = 1, .b = scratch, .c_row = net->head_stride, .add = 1,
+                         .c = w->job->grads + net->head_weight + v0 * net->head_stride};
+            product_panels(&p, 0, v1 - v0, units);
+            for (i64 r = 0; r < rows; r++) {
+                for (i64 v = v0; v < v1; v++) bias[v] += d[r * net->logit_stride + v];
+            }
+        }
+        t += steps - 1;
+    }
+}
+
+void embedding_gradient(Window *w, const float *dx, i64 thread, i64 threads)
+{
+    const Net *net = w->net;
+    i64 share = net->tied ? round_up((net->outputs + threads - 1) / threads, 2 * TILE_ROWS)
+                          : (net->tokens + threads - 1) / threads;
+    i64 v0 = least(net->tokens, thread * share), v1 = least(net->tokens, v0 + share);
+    float *grads = w->job->grads + net->embedding;
+    if (!net->tied) clear(grads + v0 * net->feature_stride, (v1 - v0) * net->feature_stride);
+    for (i64 r = 0; r < w->rows; r++) {
+        i64 token = w->job->tokens[r];
+        if (token < v0 || token >= v1) continue;
+        float *to = grads + token * net->feature_stride;
+        for (i64 n = 0; n < net->features; n++) to[n] += dx[r * w->wide_row + n];
+    }
+}

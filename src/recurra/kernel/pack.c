@@ -1,0 +1,144 @@
+/* See pack.h. A forward panel holds a unit block's four slots side by side, so that one register tile
+ * computes all gates of the block; a backward panel holds up to PANEL columns of the weights, for
+ * products with the gates' gradients. What a slot or a padded unit lacks is zero. */
+#include "pack.h"
+
+/* The weights' row of slot s, unit n of a layer, or null. */
+INLINE const float *row_of(const Layer *l, const Matrix *m, const float *params, int s, i64 n)
+{
+    if (m->row_of_slot[s] < 0 || n >= l->units) return 0;
+    return params + m->weight + (m->row_of_slot[s] * l->units + n) * m->stride;
+}
+
+/* ahead[u][k][s][j] = weight[s * H + u * LANES + j][k]; with `half`, pairs (k, k + 1). */
+static void pack_ahead(
+    const Layer *l, const Matrix *m, const float *params, float *packed, int half, i64 u)
+{
+    i64 depth = half ? (m->width + 1) / 2 : m->width;
+    float *to = packed + m->ahead + u * depth * PANEL;
+    for (int s = 0; s < 4; s++) {
+        for (int j = 0; j < LANES; j++) {
+            const float *row = row_of(l, m, params, s, u * LANES + j);
+            float *column = to + s * LANES + j;
+            if (!row) {
+                for (i64 k = 0; k < depth; k++) column[k * PANEL] = 0.0f;
+            } else if (!half) {
+                for (i64 k = 0; k < depth; k++) column[k * PANEL] = row[k];
+            } else {
+                /* Rows are padded to ROW with zeros, so whole vectors may be read. */
+                for (i64 k = 0; k < depth; k += LANES / 2) {
+                    uint32_t pairs[LANES / 2];
+                    store_half((uint16_t *)pairs, load(row + 2 * k));
+                    for (i64 i = 0; i < LANES / 2 && k + i < depth; i++) {
+                        ((uint32_t *)column)[(k + i) * PANEL] = pairs[i];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/* back[panel][u, s, j][column] = weight[s * H + u * LANES + j][panel * PANEL + column]; with
+ * `half`, pairs of entries (j, j + 1). */
+static void pack_back(
+    const Layer *l, const Matrix *m, const float *params, float *packed, int half, i64 panel)
+{
+    i64 entries = l->blocks * PANEL, first = panel * PANEL;
+    i64 width = round_up(least(m->width - first, PANEL), LANES);
+    float *to = packed + m->back + (half ? entries / 2 : entries) * first;
+    for (i64 e = 0; e < entries; e += half ? 2 : 1) {
+        i64 u = e / PANEL;
+        int s = (int)(e % PANEL / LANES), j = (int)(e % LANES);
+        const float *row = row_of(l, m, params, s, u * LANES + j);
+        const float *next = half ? row_of(l, m, params, s, u * LANES + j + 1) : 0;
+        for (i64 c = 0; c < width; c += LANES, to += LANES) {
+            vf low = row ? load(row + first + c) : zero();
+            if (half) {
+                vf high = next ? load(next + first + c) : zero();
+                low = pair_halves(to_half(low), to_half(high));
+            }
+            store(to, low);
+        }
+    }
+}
+
+/* The vectors of a unit block: bias, peepholes, gains. */
+static void pack_vectors(const Net *net, const Layer *l, const float *params, float *packed, i64 u)
+{
+    for (int s = 0; s < 4; s++) {
+        int of_ih = l->ih.row_of_slot[s], of_hh = l->hh.row_of_slot[s], gate = net->gate_of_slot[s];
+        for (int j = 0; j < LANES; j++) {
+            i64 n = u * LANES + j, entry = u * PANEL + s * LANES + j;
+            int real = n < l->units;
+            float bias = 0.0f, peephole = 0.0f;
+            if (real && of_ih >= 0) bias = params[l->bias_ih + of_ih * l->units + n];
+            if (real && of_hh >= 0 && l->bias_hh >= 0) {
+                bias += params[l->bias_hh + of_hh * l->units + n];
+            }
+            packed[l->packed_bias + entry] = bias;
+            if (real && gate >= 0 && l->peephole >= 0) {
+                peephole = params[l->peephole + gate * l->stride + n];
+            }
+            packed[l->packed_peephole + s * l->blocks * LANES + n] = peephole;
+            packed[l->packed_mask + entry] = real && of_ih >= 0 ? 1.0f : 0.0f;
+            if (l->norm_ih < 0) continue;
+            packed[l->packed_norm_ih + entry] =
+                real && of_ih >= 0 ? params[l->norm_ih + of_ih * l->units + n] : 0.0f;
+            packed[l->packed_norm_hh + entry] =
+                real && of_hh >= 0 ? params[l->norm_hh + of_hh * l->units + n] : 0.0f;
+            if (s < 2) {
+                packed[l->packed_norm_c + s * l->blocks * LANES + n] =
+                    real ? params[l->norm_c + s * l->stride + n] : 0.0f;
+            }
+        }
+    }
+}
+
+/* Head: [panel of outputs][h][output] ahead, [panel of h][output][h] back. */
+static void pack_head(
+    const Net *net, const float *params, float *packed, int back, i64 thread, i64 threads)
+{
+    i64 units = net->layer[net->layers - 1].units, outputs = net->outputs;
+    const float *weight = params + net->head_weight;
+    for (i64 panel = thread; panel * PANEL < outputs; panel += threads) {
+        i64 first = panel * PANEL, width = round_up(least(outputs - first, PANEL), LANES);
+        float *to = packed + net->packed_head + units * first;
+        for (i64 v = 0; v < width; v++) {
+            const float *row = first + v < outputs ? weight + (first + v) * net->head_stride : 0;
+            for (i64 k = 0; k < units; k++) to[k * width + v] = row ? row[k] : 0.0f;
+            packed[net->packed_head_bias + first + v] = row ? params[net->head_bias + first + v] : -1e30f;
+        }
+    }
+    if (!back) return;
+    for (i64 panel = thread; panel * PANEL < units; panel += threads) {
+        i64 first = panel * PANEL, width = round_up(least(units - first, PANEL), LANES);
+        float *to = packed + net->packed_head_back + outputs * first;
+        for (i64 v = 0; v < outputs; v++) {
+            copy(to + v * width, weight + v * net->head_stride + first, width);
+        }
+    }
+}
+
+void pack_weights(
+    const Net *net, const float *params, float *packed, int back, i64 thread, i64 threads)
+{
+    for (i64 k = 0; k < net->layers; k++) {
+        const Layer *l = &net->layer[k];
+        int one_hot = k == 0 && net->input == INPUT_ONE_HOT;
+        for (i64 u = thread; u < l->blocks; u += threads) {
+            pack_ahead(l, &l->ih, params, packed, net->half && !one_hot, u);
+            pack_ahead(l, &l->hh, params, packed, net->half, u);
+            if (l->gg.width) pack_ahead(l, &l->gg, params, packed, net->half, u);
+            pack_vectors(net, l, params, packed, u);
+        }
+        if (!back) continue;
+        const Matrix *all[3] = {&l->ih, &l->hh, &l->gg};
+        for (int i = 0; i < 3; i++) {
+            if (i == 0 && one_hot && back < 2) continue;
+            for (i64 panel = thread; panel * PANEL < all[i]->width; panel += threads) {
+                pack_back(l, all[i], params, packed, net->half, panel);
+            }
+        }
+    }
+    if (net->outputs) pack_head(net, params, packed, back, thread, threads);
+}

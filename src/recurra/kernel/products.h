@@ -1,0 +1,69 @@
+/* Matrix products in register tiles. Every product of the kernel is made here: TILE_ROWS rows by up
+ * to four vectors of the result stay in registers while the depth runs by.
+ *
+ * Each element of the result is summed over the depth in order, whatever the tile: results do not
+ * depend on how rows are grouped, hence neither on the number of threads nor on the batch.
+ */
+#ifndef RECURRA_PRODUCTS_H
+#define RECURRA_PRODUCTS_H
+
+#include "simd.h"
+
+/* c[m, :] (+)= sum over q, k of a[m, q, k] * b[q * depth + k, :].
+ * Strides count floats; with `half`, pairs of bfloat16, and the depth counts pairs. */
+typedef struct {
+    const float *a;
+    i64 a_row, a_k, a_block;
+    const float *b;
+    i64 b_row;
+    i64 depth, blocks;
+    float *c;
+    i64 c_row;
+    const float *bias; /* start from this row, if not null */
+    int add;           /* start from what c holds */
+} Product;
+
+/* Make `rows` rows of a product, `vectors` (1 to 4) vectors wide. */
+void product(const Product *p, int half, i64 rows, int vectors);
+
+/* Columns in panels of PANEL: c[rows, columns] (+)= a b, with b packed as [panel][depth][width]. The
+ * columns are padded to whole vectors in c. */
+void product_panels(const Product *p, int half, i64 rows, i64 columns);
+
+/* The inner loop: acc[m][j] += a[m, k] * b[k, j]. Inlined with constant rows and vectors. */
+INLINE void tile_steps(
+    const int half, const int rows, const int vectors, const float *a, i64 a_row, i64 a_k,
+    const float *b, i64 b_row, i64 depth, vf acc[TILE_ROWS][4])
+{
+    for (i64 k = 0; k < depth; k++) {
+        vf w[4];
+        UNROLL for (int j = 0; j < vectors; j++) w[j] = load(b + j * LANES);
+        UNROLL for (int m = 0; m < rows; m++) {
+            vf x = splat(a[m * a_row]);
+            UNROLL for (int j = 0; j < vectors; j++) {
+                acc[m][j] = tile_multiply_add(half, x, w[j], acc[m][j]);
+            }
+        }
+        a += a_k;
+        b += b_row;
+    }
+}
+
+/* Run CALL(rows) with a constant number of rows, for groups of nearly equal size. `first` is the
+ * group's first row. */
+#if TILE_ROWS == 6
+#define ROW_CASES(CALL) \
+    case 6: CALL(6); break; case 5: CALL(5); break; case 4: CALL(4); break; \
+    case 3: CALL(3); break; case 2: CALL(2); break; default: CALL(1);
+#else
+#define ROW_CASES(CALL) case 2: CALL(2); break; default: CALL(1);
+#endif
+
+#define FOR_ROW_GROUPS(total, first, CALL) \
+    for (i64 groups_ = ((total) + TILE_ROWS - 1) / TILE_ROWS, group_ = 0, first = 0, size_ = 0; \
+         group_ < groups_; group_++, first += size_) { \
+        size_ = (total) / groups_ + (group_ < (total) % groups_); \
+        switch (size_) { ROW_CASES(CALL) } \
+    }
+
+#endif

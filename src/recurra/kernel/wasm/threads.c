@@ -1,0 +1,103 @@
+/* threads.h where threads are Web Workers: each holds an instance of the module over one shared
+ * memory, with a stack of its own, and serves the pool until it is stopped.
+ *
+ * A module cannot start a Worker. `recurra_pool_start` prepares the pool; the page's side starts
+ * the Workers, and each calls `recurra_pool_serve`. A job waits for those that are still loading.
+ * Whoever waits sleeps in `memory.atomic.wait32`, which a page's main thread may not: run jobs in a
+ * Worker.
+ */
+#include "../recurra.h"
+#include "../threads.h"
+
+enum { SPINS = 2000 };
+
+typedef struct {
+    int32_t threads, stopping;
+    int32_t jobs;                     /* how many were posted */
+    int32_t arrived, round, sleepers; /* the barrier */
+    Work *work;
+    void *context;
+    int64_t wanted; /* how many threads the job in hand uses */
+} Pool;
+
+static int32_t read(const int32_t *value) { return __atomic_load_n(value, __ATOMIC_SEQ_CST); }
+
+/* Return when `*value` is no longer `old`. */
+static void await_change(Pool *pool, int32_t *value, int32_t old)
+{
+    for (int k = 0; k < SPINS; k++) {
+        if (read(value) != old) return;
+    }
+    __atomic_add_fetch(&pool->sleepers, 1, __ATOMIC_SEQ_CST);
+    while (read(value) == old) __builtin_wasm_memory_atomic_wait32(value, old, -1);
+    __atomic_sub_fetch(&pool->sleepers, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Set `*value`. A sleeper counts itself before it looks at the value, so none is forgotten. */
+static void announce(Pool *pool, int32_t *value, int32_t now)
+{
+    __atomic_store_n(value, now, __ATOMIC_SEQ_CST);
+    if (read(&pool->sleepers)) __builtin_wasm_memory_atomic_notify(value, (uint32_t)-1);
+}
+
+void pool_barrier(void *memory, int64_t threads)
+{
+    Pool *pool = memory;
+    if (threads == 1) return;
+    int32_t round = read(&pool->round);
+    if (__atomic_add_fetch(&pool->arrived, 1, __ATOMIC_SEQ_CST) == threads) {
+        __atomic_store_n(&pool->arrived, 0, __ATOMIC_SEQ_CST);
+        announce(pool, &pool->round, round + 1);
+    } else {
+        await_change(pool, &pool->round, round);
+    }
+}
+
+RECURRA_PUBLIC void recurra_pool_serve(void *memory, int64_t number)
+{
+    Pool *pool = memory;
+    for (int32_t seen = 0;; seen++) {
+        await_change(pool, &pool->jobs, seen);
+        if (read(&pool->stopping)) return;
+        int64_t wanted = pool->wanted;
+        if (number < wanted) pool->work(pool->context, number, wanted, pool);
+        pool_barrier(pool, pool->threads);
+    }
+}
+
+void pool_run(void *memory, int64_t threads, Work *work, void *context)
+{
+    Pool *pool = memory;
+    if (!pool || pool->threads == 1 || threads == 1) {
+        work(context, 0, 1, 0);
+        return;
+    }
+    pool->work = work;
+    pool->context = context;
+    pool->wanted = threads < pool->threads ? threads : pool->threads;
+    announce(pool, &pool->jobs, pool->jobs + 1);
+    work(context, 0, pool->wanted, pool);
+    pool_barrier(pool, pool->threads);
+}
+
+int64_t pool_threads(const void *memory) { return memory ? ((const Pool *)memory)->threads : 1; }
+
+int64_t recurra_pool_size(int64_t threads)
+{
+    return threads < 1 || threads > MAX_THREADS ? REFUSED_SIZE : (int64_t)sizeof(Pool);
+}
+
+int64_t recurra_pool_start(void *memory, int64_t threads)
+{
+    if (threads < 1 || threads > MAX_THREADS) return REFUSED_SIZE;
+    if (!memory) return REFUSED_MEMORY;
+    *(Pool *)memory = (Pool){.threads = (int32_t)threads};
+    return threads;
+}
+
+void recurra_pool_stop(void *memory)
+{
+    Pool *pool = memory;
+    __atomic_store_n(&pool->stopping, 1, __ATOMIC_SEQ_CST);
+    announce(pool, &pool->jobs, pool->jobs + 1);
+}

@@ -1,0 +1,112 @@
+/* What a job keeps between its passes: tapes of every layer, laid out in the caller's workspace.
+ *
+ * Rows are (time, sequence): row t * B + b. A thread owns a range of sequences and touches only
+ * their rows until the weights' gradients are made; nothing depends on where the range is cut.
+ */
+#ifndef RECURRA_WINDOW_H
+#define RECURRA_WINDOW_H
+
+#include "network.h"
+
+/* One layer's tape. R = T * B rows; "state" arrays have B rows more, those before the window. */
+typedef struct {
+    float *g;          /* [unit block][R][slot][lane]: gates, then the gradients of their sums */
+    float *h, *c;      /* [R + B][stride] states */
+    float *y;          /* [R][stride] the squashed cell: h = o * y */
+    float *h_in;       /* [R][stride] what the products read: h unless reset or dropped out */
+    float *out;        /* [R][stride] what the next layer reads */
+    uint8_t *kept;     /* [R][stride] dropout: 1 where kept; or null */
+    float *mask;       /* [B][stride] recurrent dropout; or null */
+    uint16_t *h_in_half, *out_half;    /* bfloat16 copies, with `half` */
+    float *v, *u, *dv, *du;            /* as g: normalised sums and gradients (layer norm) */
+    float *v_inverse, *u_inverse, *m_inverse; /* [R] */
+    float *m, *dm, *dm_scaled; /* [R][stride] the normalised cell state; see norm.c */
+    float *gates_in;   /* [R][gg.stride] gates of the step before (full gate recurrence) */
+} Tape;
+
+typedef struct {
+    const RecurraJob *job;
+    const Net *net;
+    float *packed;
+    i64 time, batch, rows;
+    int learns;            /* whether a backward pass follows */
+    float *keep;           /* [R] 0 where the state is reset before the step, else 1; or null */
+    float *x;              /* [R][feature_stride] embedded or given vectors; null when one-hot */
+    uint16_t *x_half;
+    Tape tape[MAX_LAYERS];
+    i64 wide_row, gates_row; /* floats from row to row of what all layers share */
+    float *dy[2];          /* [R][wide_row] gradients of a layer's output and input, in turns */
+    float *dh, *dc;        /* [B][wide_row] along time */
+    float *dgates;         /* [B][gates_row] */
+    float *logits;         /* [head_rows][logit_stride] logits, then their gradients */
+    i64 head_times;        /* steps of time that `logits` holds */
+    float *share;          /* [R] each position's share of the mean loss */
+    uint8_t *active;       /* [T] whether any share of that step is not 0 */
+    double *scores;        /* [3][R] weighted loss, hit, posterior */
+    double *squares;       /* partial sums of squares, one a chunk of the gradient */
+    float *scratch;        /* [threads][scratch_floats] */
+    i64 scratch_floats;
+    i64 threads;
+} Window;
+
+enum { GRADIENT_DEPTH = 256, SQUARES_CHUNK = 4096 };
+
+/* Lay out the tapes of `job` at `base` (which may be 0); return the bytes that they take. */
+i64 window_lay_out(Window *w, const RecurraJob *job, const Net *net, uint8_t *base);
+
+/* Pointers to a layer's part of a flat state. */
+typedef struct { float *h, *c, *gates; } StatePart;
+StatePart state_part(const Net *net, float *state, i64 batch, i64 k);
+
+/* layer.c: run a layer over the window, for sequences b0 .. b1-1; and back through it. `tokens` is
+ * null but for a one-hot bottom layer. The backward pass reads the gradient of the layer's output at
+ * dy_of and, with want_dx, leaves that of its input at dx_of. */
+void layer_forward(Window *w, i64 k, const i64 *tokens, i64 b0, i64 b1);
+void layer_backward(Window *w, i64 k, i64 b0, i64 b1, int want_dx);
+
+INLINE float *dy_of(const Window *w, i64 k) { return w->dy[(w->net->layers - 1 - k) & 1]; }
+INLINE float *dx_of(const Window *w, i64 k) { return w->dy[(w->net->layers - k) & 1]; }
+
+/* What inverted dropout multiplies by, from bytes that say what is kept. Rates are multiples of
+ * 2^-16, as in core/random.py. */
+INLINE vf kept_scale(const Window *w, const uint8_t *kept)
+{
+    double dropped = (double)(i64)(w->job->dropout * 65536.0 + 0.5);
+    return __builtin_convertvector(*(const vb_any *)kept, vf) * (float)(65536.0 / (65536.0 - dropped));
+}
+
+/* All that reaches h of a row, from above and from the step after: units n .. n + LANES - 1. */
+INLINE vf incoming(const Window *w, i64 k, i64 row, i64 b, i64 n)
+{
+    vf dh = load(dy_of(w, k) + row * w->wide_row + n);
+    const uint8_t *kept = w->tape[k].kept;
+    if (kept) dh = dh * kept_scale(w, kept + row * w->net->layer[k].stride + n);
+    return dh + load(w->dh + b * w->wide_row + n);
+}
+
+/* norm.c: the same for one step of a layer with layer normalisation. */
+void norm_input(Window *w, i64 k, i64 row, i64 count);
+void norm_forward(Window *w, i64 k, i64 t, i64 b0, i64 b1);
+void norm_backward(Window *w, i64 k, i64 t, i64 b0, i64 b1);
+void norm_input_backward(Window *w, i64 k, i64 row, i64 count);
+
+/* head.c: logits of `count` rows; the loss and its gradient for steps t0 .. t1-1. */
+void head_logits(const Window *w, const float *top, i64 rows, float *logits);
+void head_loss(Window *w, i64 t0, i64 t1, i64 b0, i64 b1);
+void head_pull(Window *w, i64 t, const float *dlogits, i64 b0, i64 b1);
+
+/* gradients.c: this thread's share of the weights' gradients, of the head and of the layers. */
+void head_gradient(
+    Window *w, const float *dlogits, i64 t0, i64 t1, int add, i64 thread, i64 threads);
+void layer_gradients(Window *w, i64 k, i64 thread, i64 threads);
+void embedding_gradient(Window *w, const float *dx, i64 thread, i64 threads);
+
+/* optimiser.c: squares of chunks of a flat array; one update of this thread's chunks. */
+void sum_squares(Window *w, const float *grads, i64 thread, i64 threads);
+double total_squares(const Window *w);
+void scale_and_clip(
+    const Window *w, float *grads, double scale, double limit, i64 thread, i64 threads);
+void update_weights(
+    Window *w, const float *grads, double scale, i64 thread, i64 threads);
+
+#endif

@@ -1,0 +1,434 @@
+"""The native engine against the reference in float64: windows, learning, generation, threads."""
+
+from __future__ import annotations
+
+import multiprocessing
+
+import numpy as np
+import pytest
+
+from recurra.core.errors import ConfigError, FormatError, ResourceError, ShapeError
+from recurra.core.sampling import SamplingOptions
+from recurra.core.spec import Cell, Embedding, OneHot, Softmax, Spec, Stack
+from recurra.engines import EngineOptions, make, select
+from recurra.engines.base import Batch, OptimiserOptions
+from recurra.engines.native import NativeEngine
+from recurra.kernel import library
+from tests.cases import (
+    VARIANTS,
+    VOCABULARY,
+    make_spec,
+    random_batch,
+    random_params,
+    random_state,
+)
+from tests.engines.native_bounds import close
+
+SIZES = {"one": (1,), "five": (5,), "two": (4, 4), "differing": (5, 3), "primes": (19, 17)}
+BUILDS = list(library.X86_64)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(11)
+
+
+@pytest.fixture(params=BUILDS)
+def build(request, monkeypatch) -> str:
+    """Make every engine of the test run one build of the kernel."""
+    monkeypatch.setenv(library.VARIABLE, request.param)
+    if reason := NativeEngine(EngineOptions()).available():
+        pytest.skip(reason)
+    return request.param
+
+
+def native(spec, params, optimiser=None, *, precision="float32", threads=1):
+    options = EngineOptions(engine="native", precision=precision, threads=threads)
+    return make("native", options).build(spec, params, optimiser)
+
+
+def pair(spec, params, optimiser=None, **options):
+    """Return the native network and the reference's, of the same weights."""
+    reference = make("reference", EngineOptions(precision="float64"))
+    return native(spec, params, optimiser, **options), reference.build(spec, params, optimiser)
+
+
+def compare_window(spec, rng, *, time, width, threads=1, **batch):
+    """Hold every result of the contract that concerns one window against the reference."""
+    params = random_params(spec, rng)
+    ours, theirs = pair(spec, params, threads=threads)
+    window = random_batch(spec, rng, time, width, **batch)
+    arrays = random_state(spec, rng, width)
+    state, wanted_state = ours.import_state(arrays), theirs.import_state(arrays)
+
+    got, after = ours.forward(window.inputs, state, window.resets)
+    want, wanted_after = theirs.forward(window.inputs, wanted_state, window.resets)
+    close(got, want, "values")
+    close(ours.export_state(after), theirs.export_state(wanted_after), "values")
+
+    report, picked, after = ours.evaluate(window, state)
+    wanted_report, wanted_picked, _ = theirs.evaluate(window, wanted_state)
+    close(picked, wanted_picked, "values")
+    close(ours.export_state(after), theirs.export_state(wanted_after), "values")
+    compare_reports(report, wanted_report)
+
+    report, grads = ours.gradients(window, state)
+    wanted_report, wanted = theirs.gradients(window, wanted_state)
+    compare_reports(report, wanted_report)
+    for part in ("params", "inputs", "state"):
+        close(getattr(grads, part), getattr(wanted, part), "gradients")
+
+    doutputs = rng.normal(size=(time, width, VOCABULARY))
+    grads = ours.backward(window.inputs, state, doutputs, window.resets)
+    wanted = theirs.backward(window.inputs, wanted_state, doutputs, window.resets)
+    for part in ("params", "inputs", "state"):
+        close(getattr(grads, part), getattr(wanted, part), "gradients")
+
+    traced = theirs.trace(window.inputs, wanted_state, window.resets)
+    close(ours.trace(window.inputs, state, window.resets), traced, "values")
+    close(ours.weights(), params, "values")
+    close(ours.export_state(state), arrays, "values")
+
+
+def compare_reports(got, want):
+    for field in ("loss_nats", "accuracy", "mean_posterior", "positions"):
+        close(getattr(got, field), getattr(want, field), "values")
+
+
+@pytest.mark.parametrize("reads", ["one_hot", "embedding", "vector"])
+@pytest.mark.parametrize("sizes", list(SIZES.values()), ids=list(SIZES))
+@pytest.mark.parametrize("cell", list(VARIANTS.values()), ids=list(VARIANTS))
+def test_window(cell, sizes, reads, rng):
+    spec = make_spec(cell, sizes=sizes, reads=reads)
+    compare_window(spec, rng, time=4, width=3)
+    compare_window(spec, rng, time=9, width=7, resets=True, weights=True)
+    compare_window(spec, rng, time=1, width=1)
+
+
+@pytest.mark.parametrize("cell", list(VARIANTS.values()), ids=list(VARIANTS))
+def test_window_on_every_build_and_with_threads(build, cell, rng):
+    spec = make_spec(cell, sizes=(19, 37), reads="one_hot")
+    compare_window(spec, rng, time=3, width=8, threads=2, resets=True)
+    compare_window(make_spec(cell, sizes=(6, 6), tied=True, residual=True), rng, time=5, width=5)
+
+
+def test_whole_tiles_and_panels(build, rng):
+    spec = make_spec(sizes=(128, 64), reads="embedding")
+    params = {name: array / 6 for name, array in random_params(spec, rng).items()}
+    ours, theirs = pair(spec, params, threads=2)
+    window = random_batch(spec, rng, 7, 32)
+    _, grads = ours.gradients(window, ours.zero_state(32))
+    _, wanted = theirs.gradients(window, theirs.zero_state(32))
+    close(grads.params, wanted.params, "values")
+
+
+def test_sixty_four_steps_within_1e_5(build, rng):
+    spec = make_spec(sizes=(23, 31), reads="one_hot")
+    params = {name: array / 3 for name, array in random_params(spec, rng).items()}
+    ours, theirs = pair(spec, params)
+    window = random_batch(spec, rng, 64, 5)
+    got, _ = ours.forward(window.inputs, ours.zero_state(5))
+    want, _ = theirs.forward(window.inputs, theirs.zero_state(5))
+    close(got, want, "unroll")
+    _, grads = ours.gradients(window, ours.zero_state(5))
+    _, wanted = theirs.gradients(window, theirs.zero_state(5))
+    close(grads.params, wanted.params, "unroll")
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adagrad", "rmsprop", "adam", "adamw"])
+@pytest.mark.parametrize("name", ["vanilla", "gru", "peephole", "layer_norm"])
+def test_ten_steps(name, optimiser, rng):
+    spec = make_spec(
+        VARIANTS[name], sizes=(6, 6), residual=True, dropout=0.3, recurrent_dropout=0.2
+    )
+    options = OptimiserOptions(optimiser=optimiser, momentum=0.5, weight_decay=0.1, clip_norm=0.5)
+    compare_learning(spec, options, rng)
+
+
+def test_ten_steps_of_three_parts_clipped_by_value(build, rng):
+    spec = make_spec(sizes=(9,), reads="one_hot", dropout=0.5)
+    options = OptimiserOptions(optimiser="sgd", clip_value=0.01, clip_norm=0.02)
+    compare_learning(spec, options, rng, parts=3, threads=2)
+
+
+def compare_learning(spec, options, rng, *, parts=1, threads=1):
+    params = random_params(spec, rng)
+    ours, theirs = pair(spec, params, options, threads=threads)
+    state, wanted_state = ours.zero_state(3), theirs.zero_state(3)
+    for step in range(10):
+        for part in range(parts):
+            window = random_batch(spec, rng, 4, 3)
+            how = {"learning_rate": 0.01, "step": step, "seed": 5, "part": part, "parts": parts}
+            report, state = ours.train_step(window, state, **how)
+            wanted, wanted_state = theirs.train_step(window, wanted_state, **how)
+            close(report.read().loss_nats, wanted.read().loss_nats, "ten steps")
+            close(
+                np.nan_to_num(report.read().gradient_norm),
+                np.nan_to_num(wanted.read().gradient_norm),
+                "ten steps",
+            )
+    close(ours.weights(), theirs.weights(), "ten steps")
+    close(ours.optimiser_state(), theirs.optimiser_state(), "ten steps")
+
+
+def test_bits_do_not_depend_on_threads(build, rng):
+    spec = make_spec(sizes=(33, 20), reads="one_hot", dropout=0.2, recurrent_dropout=0.2)
+    params = random_params(spec, rng)
+    window = random_batch(spec, rng, 11, 10, resets=True)
+    found = []
+    for threads in (1, 2, 3, 7):
+        network = native(spec, params, threads=threads)
+        state = network.zero_state(10)
+        for step in range(3):
+            _, state = network.train_step(window, state, learning_rate=0.1, step=step, seed=2)
+        found.append((network.weights(), network.export_state(state)))
+    for weights, state in found[1:]:
+        for name, array in found[0][0].items():
+            assert np.array_equal(array, weights[name]), name
+        for name, array in found[0][1].items():
+            assert np.array_equal(array, state[name]), name
+
+
+def test_large_vocabularies_take_the_head_in_rounds(rng):
+    vocabulary = 70_001
+    spec = Spec(
+        input=Embedding(vocabulary_size=vocabulary, size=4),
+        stack=Stack(sizes=(3,)),
+        head=Softmax(vocabulary_size=vocabulary),
+    )
+    params = random_params(spec, rng, 0.1)
+    ours, theirs = pair(spec, params, threads=2)
+    batch = Batch(rng.integers(0, vocabulary, (9, 30)), rng.integers(0, vocabulary, (9, 30)))
+    _, grads = ours.gradients(batch, ours.zero_state(30))
+    _, wanted = theirs.gradients(batch, theirs.zero_state(30))
+    close(grads.params, wanted.params, "values")
+
+
+@pytest.mark.parametrize("name", ["vanilla", "cifg", "peephole", "noaf", "gru"])
+def test_bfloat16_learns_alike(build, name, rng):
+    spec = make_spec(VARIANTS[name], sizes=(33, 17), reads="one_hot", recurrent_dropout=0.2)
+    params = {n: array / 3 for n, array in random_params(spec, rng).items()}
+    ours, theirs = pair(spec, params, precision="bfloat16", threads=2)
+    state, wanted_state = ours.zero_state(5), theirs.zero_state(5)
+    window = random_batch(spec, rng, 7, 5, resets=True)
+    for step in range(5):
+        how = {"learning_rate": 0.003, "step": step, "seed": 5}
+        report, state = ours.train_step(window, state, **how)
+        wanted, wanted_state = theirs.train_step(window, wanted_state, **how)
+        close(report.read().loss_nats, wanted.read().loss_nats, "bfloat16")
+    close(ours.weights(), theirs.weights(), "bfloat16")
+
+
+def test_generation_in_bfloat16_is_close(build, rng):
+    spec = make_spec(sizes=(33, 17), reads="one_hot")
+    params = {n: array / 3 for n, array in random_params(spec, rng).items()}
+    ours, theirs = pair(spec, params, precision="bfloat16")
+    greedy, tokens = SamplingOptions(temperature=0), np.array([1, 2, 3])
+    got = ours.generate(tokens, ours.zero_state(3), 1, greedy, seed=1)
+    want = theirs.generate(tokens, theirs.zero_state(3), 1, greedy, seed=1)
+    close(got.log_probs, want.log_probs, "bfloat16")
+
+
+SAMPLINGS = [
+    SamplingOptions(),
+    SamplingOptions(temperature=0),
+    SamplingOptions(temperature=0.7, top_k=4, top_p=0.8),
+    SamplingOptions(top_p=0.7),
+    SamplingOptions(top_k=3),
+    SamplingOptions(temperature=1.5, min_p=0.3, resample=True),
+]
+
+
+@pytest.mark.parametrize("width", [1, 3])
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=range(len(SAMPLINGS)))
+def test_equal_seeds_draw_equal_tokens(build, sampling, width, rng):
+    for name in ("vanilla", "gru", "fgr", "layer_norm"):
+        spec = make_spec(VARIANTS[name], sizes=(19, 70), reads="one_hot")
+        params = {n: array / 2 for n, array in random_params(spec, rng).items()}
+        ours, theirs = pair(spec, params, threads=2)
+        arrays, tokens = random_state(spec, rng, width), rng.integers(0, VOCABULARY, width)
+        how = {"seed": -3, "start": 7, "lanes": rng.integers(0, 99, width)}
+        got = ours.generate(tokens, ours.import_state(arrays), 50, sampling, **how)
+        want = theirs.generate(tokens, theirs.import_state(arrays), 50, sampling, **how)
+        assert np.array_equal(got.tokens, want.tokens)
+        close(got.log_probs, want.log_probs, "gradients")
+        close(ours.export_state(got.state), theirs.export_state(want.state), "gradients")
+
+
+def test_a_text_depends_neither_on_its_company_nor_on_cuts(build, rng):
+    spec = make_spec(sizes=(40, 65), reads="embedding")
+    network = native(spec, random_params(spec, rng), threads=3)
+    tokens, lanes = rng.integers(0, VOCABULARY, 8), np.arange(8)
+    together = network.generate(
+        tokens, network.zero_state(8), 40, SamplingOptions(), seed=1, lanes=lanes
+    )
+    for b in (0, 5):
+        state, last, cut = network.zero_state(1), tokens[b : b + 1], []
+        for start in (0, 13):
+            count = 13 if start == 0 else 27
+            alone = network.generate(
+                last, state, count, SamplingOptions(), seed=1, start=start, lanes=lanes[b : b + 1]
+            )
+            state, last = alone.state, alone.tokens[-1]
+            cut.append(alone.log_probs)
+        assert np.array_equal(np.concatenate(cut)[:, 0], together.log_probs[:, b])
+
+
+def test_long_windows_in_pieces_change_nothing(rng, monkeypatch):
+    spec = make_spec(VARIANTS["everything"], sizes=(6, 5))
+    network = native(spec, random_params(spec, rng))
+    window = random_batch(spec, rng, 23, 3, resets=True, weights=True)
+    whole = [
+        network.forward(window.inputs, network.zero_state(3), window.resets)[0],
+        network.evaluate(window, network.zero_state(3))[1],
+        *network.trace(window.inputs, network.zero_state(3), window.resets).values(),
+    ]
+    report = network.evaluate(window, network.zero_state(3))[0]
+    monkeypatch.setattr("recurra.engines.native.network.CHUNK_POSITIONS", 12)
+    cut = [
+        network.forward(window.inputs, network.zero_state(3), window.resets)[0],
+        network.evaluate(window, network.zero_state(3))[1],
+        *network.trace(window.inputs, network.zero_state(3), window.resets).values(),
+    ]
+    for one, other in zip(whole, cut, strict=True):
+        assert np.array_equal(one, other)
+    compare_reports(network.evaluate(window, network.zero_state(3))[0], report)
+
+
+def test_optimiser_state_resumes_bit_for_bit(rng):
+    spec = make_spec(sizes=(7,), reads="one_hot")
+    params = random_params(spec, rng)
+    windows = [random_batch(spec, rng, 4, 3) for _ in range(6)]
+
+    def learn(network, state, steps):
+        for step in steps:
+            _, state = network.train_step(
+                windows[step], state, learning_rate=0.05, step=step, seed=1
+            )
+        return state
+
+    never_stopped = native(spec, params)
+    learn(never_stopped, never_stopped.zero_state(3), range(6))
+    first = native(spec, params)
+    state = first.export_state(learn(first, first.zero_state(3), range(3)))
+    second = native(spec, first.weights())
+    second.load_optimiser_state(first.optimiser_state())
+    learn(second, second.import_state(state), range(3, 6))
+    for name, array in never_stopped.weights().items():
+        assert np.array_equal(array, second.weights()[name]), name
+
+
+def test_weights_loaded_later_are_the_ones_that_run(rng):
+    spec = make_spec(sizes=(7,), reads="one_hot")
+    first, second = random_params(spec, rng), random_params(spec, rng)
+    network, inputs = native(spec, first), rng.integers(0, VOCABULARY, (3, 2))
+    network.forward(inputs, network.zero_state(2))
+    network.load_weights(second)
+    got, _ = network.forward(inputs, network.zero_state(2))
+    want, _ = native(spec, second).forward(inputs, network.zero_state(2))
+    assert np.array_equal(got, want)
+
+
+def test_it_learns_a_repeated_line(rng):
+    line = np.array([1, 5, 2, 2, 6, 3, 4, 0] * 8)
+    spec = make_spec(sizes=(24,), reads="one_hot")
+    network = native(spec, {n: a / 3 for n, a in random_params(spec, rng).items()}, threads=2)
+    batch = Batch(line[:-1, None].repeat(4, 1), line[1:, None].repeat(4, 1))
+    for step in range(150):
+        report, _ = network.train_step(
+            batch, network.zero_state(4), learning_rate=0.02, step=step, seed=1
+        )
+    assert report.read().loss_nats < 0.1
+    assert report.read().accuracy > 0.9
+
+
+def test_auto_runs_the_kernel(rng):
+    spec = make_spec(sizes=(5,), reads="one_hot")
+    for purpose in ("train", "generate"):
+        network = select(spec, EngineOptions(device="cpu"), purpose).build(
+            spec, random_params(spec, rng)
+        )
+        before = network.jobs
+        network.forward(rng.integers(0, VOCABULARY, (3, 2)), network.zero_state(2))
+        assert network.jobs == before + 1
+    network.generate(np.array([1]), network.zero_state(1), 500, SamplingOptions(), seed=1)
+    assert network.jobs == before + 2
+
+
+def test_a_missing_library_is_said_and_not_replaced(monkeypatch, tmp_path):
+    monkeypatch.setattr(library, "FOLDER", tmp_path)
+    with pytest.raises(ResourceError, match="kernel was not built for this machine"):
+        select(make_spec(), EngineOptions(engine="native"), "train")
+
+
+def test_a_library_that_is_none_is_said(monkeypatch, tmp_path):
+    for name in (*library.X86_64, "arm64"):
+        (tmp_path / f"recurra-{name}.so").write_bytes(b"not a library")
+    monkeypatch.setattr(library, "FOLDER", tmp_path)
+    assert "could not be loaded" in NativeEngine(EngineOptions()).available()
+
+
+def test_an_unknown_build_is_refused(monkeypatch):
+    monkeypatch.setenv(library.VARIABLE, "v9")
+    assert "take one of v2, v3, v4, v4-bf16" in NativeEngine(EngineOptions()).available()
+
+
+def test_what_it_does_not_compute_is_said():
+    engine = NativeEngine(EngineOptions(device="cuda"))
+    assert "on the CPU, not on cuda" in engine.available()
+    with pytest.raises(ConfigError, match="not in float64"):
+        select(make_spec(), EngineOptions(engine="native", precision="float64"), "train")
+    with pytest.raises(ConfigError, match="float32 only"):
+        options = EngineOptions(engine="native", precision="bfloat16")
+        select(make_spec(Cell(layer_norm=True)), options, "train")
+
+
+def test_arrays_that_do_not_fit_are_refused(rng):
+    spec = make_spec(reads="one_hot")
+    network = native(spec, random_params(spec, rng))
+    state = network.zero_state(2)
+    with pytest.raises(ShapeError, match="tokens run from 0 to 7"):
+        network.forward(np.array([[0, 7]]), state)
+    with pytest.raises(ShapeError, match="inputs hold 3 sequences"):
+        network.forward(np.zeros((1, 3), int), state)
+    with pytest.raises(ShapeError, match="vocabulary"):
+        network.evaluate(Batch(np.zeros((1, 2), int), np.array([[0, 9]])), state)
+    with pytest.raises(ShapeError, match="doutputs"):
+        network.backward(np.zeros((1, 2), int), state, np.zeros((1, 2, 3)))
+    with pytest.raises(FormatError):
+        network.load_weights({})
+    with pytest.raises(FormatError):
+        network.load_optimiser_state({})
+
+
+def test_empty_windows(rng):
+    spec = make_spec(reads="one_hot")
+    network = native(spec, random_params(spec, rng))
+    outputs, state = network.forward(np.zeros((0, 2), int), network.zero_state(2))
+    assert outputs.shape == (0, 2, VOCABULARY)
+    assert not state.flat.any()
+    drawn = network.generate(np.array([1]), network.zero_state(1), 0, SamplingOptions(), seed=1)
+    assert drawn.tokens.shape == (0, 1)
+
+
+def _sum_in_child(connection, network, inputs) -> None:
+    connection.send(float(network.forward(inputs, network.zero_state(4))[0].sum()))
+
+
+def test_threads_survive_a_fork(rng):
+    if "fork" not in multiprocessing.get_all_start_methods():
+        pytest.skip("this system does not fork")
+    spec = Spec(
+        input=OneHot(vocabulary_size=7), stack=Stack(sizes=(9,)), head=Softmax(vocabulary_size=7)
+    )
+    network = native(spec, random_params(spec, rng), threads=2)
+    inputs = rng.integers(0, 7, (3, 4))
+    want = float(network.forward(inputs, network.zero_state(4))[0].sum())
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    child = context.Process(target=_sum_in_child, args=(theirs, network, inputs))
+    child.start()
+    assert ours.poll(30)
+    assert ours.recv() == want
+    child.join(30)
+    assert child.exitcode == 0
