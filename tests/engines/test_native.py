@@ -189,6 +189,17 @@ def test_bits_do_not_depend_on_threads(build, rng):
             assert np.array_equal(array, state[name]), name
 
 
+def test_pools_serve_jobs_of_any_number_of_sequences(rng):
+    spec = make_spec(sizes=(9,), reads="one_hot")
+    params = random_params(spec, rng)
+    alone, together = native(spec, params), native(spec, params, threads=5)
+    for width in (2, 5, 3, 1, 4, 2, 7, 3) * 25:
+        window = random_batch(spec, rng, 2, width)
+        want = alone.evaluate(window, alone.zero_state(width))[1]
+        got = together.evaluate(window, together.zero_state(width))[1]
+        assert np.array_equal(got, want)
+
+
 def test_large_vocabularies_take_the_head_in_rounds(rng):
     vocabulary = 70_001
     spec = Spec(

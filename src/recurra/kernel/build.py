@@ -104,9 +104,7 @@ def _compile(family: str, name: str, into: Path) -> Path:
         target = f"{family}-{ZIG_SYSTEMS[sys.platform]}"
         command = [sys.executable, "-m", "ziglang", "cc", "-target", target]
         command += [f"-mcpu={ZIG_CPUS[family][name]}", "-s", *FLAGS]
-    done = subprocess.run(
-        [*command, *sources, "-o", str(aside)], capture_output=True, text=True
-    )
+    done = subprocess.run([*command, *sources, "-o", str(aside)], capture_output=True, text=True)
     if done.returncode:
         aside.unlink(missing_ok=True)
         raise RuntimeError(f"the kernel's {name} build failed:\n{done.stderr}")

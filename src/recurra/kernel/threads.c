@@ -61,15 +61,21 @@ static void *serve(void *argument)
 {
     Worker *worker = argument;
     Pool *pool = worker->pool;
-    for (int64_t seen = 0;; seen++) {
+    for (int64_t seen = 0;;) {
         pthread_mutex_lock(&pool->lock);
         while (pool->jobs == seen && !pool->stopping) pthread_cond_wait(&pool->posted, &pool->lock);
         int stopping = pool->stopping != 0;
+        int64_t wanted = pool->wanted;
+        Work *work = pool->work;
+        void *context = pool->context;
+        seen = pool->jobs;
         pthread_mutex_unlock(&pool->lock);
         if (stopping) return 0;
-        int64_t wanted = pool->wanted;
-        if (worker->number < wanted) pool->work(pool->context, worker->number, wanted, pool);
-        pool_barrier(pool, pool->threads);
+        /* A job that needs fewer threads leaves the others out of its barriers, too; they may even
+         * sleep through it. One that needs this thread waits for it, so none of those is missed. */
+        if (worker->number >= wanted) continue;
+        work(context, worker->number, wanted, pool);
+        pool_barrier(pool, wanted);
     }
 }
 
@@ -87,8 +93,9 @@ void pool_run(void *memory, int64_t threads, Work *work, void *context)
     pool->jobs++;
     pthread_cond_broadcast(&pool->posted);
     pthread_mutex_unlock(&pool->lock);
-    work(context, 0, pool->wanted, pool);
-    pool_barrier(pool, pool->threads);
+    int64_t wanted = pool->wanted;
+    work(context, 0, wanted, pool);
+    pool_barrier(pool, wanted);
 }
 
 int64_t pool_threads(const void *memory) { return memory ? ((const Pool *)memory)->threads : 1; }
