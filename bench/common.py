@@ -138,8 +138,11 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
 
 
-def write_json(name: str, sections: dict[str, list[Row]]) -> Path:
-    """Write every measurement under bench/out/ and return where."""
+def write_json(name: str, sections: dict[str, list[Row]], *, keep: bool = False) -> Path:
+    """Write every measurement under bench/out/ and return where.
+
+    With `keep`, sections of an earlier run on this machine that were not measured again stay.
+    """
     OUT.mkdir(exist_ok=True)
     path = OUT / f"{name}.json"
     document = {
@@ -160,5 +163,9 @@ def write_json(name: str, sections: dict[str, list[Row]]) -> Path:
             for title, rows in sections.items()
         },
     }
+    if keep and path.exists():
+        earlier = json.loads(path.read_text())
+        if earlier["machine"]["processor"] == document["machine"]["processor"]:
+            document["sections"] = {**earlier["sections"], **document["sections"]}
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path

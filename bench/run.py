@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,7 @@ from recurra.engines.base import OptimiserOptions  # noqa: E402
 from recurra.tasks.text.windows import Streams  # noqa: E402
 
 WINDOW = 64
+QUESTIONS = ("training", "generation", "start", "quality")
 
 
 class Ours:
@@ -194,6 +196,9 @@ def _first_step(command: list[str]) -> tuple[float, float]:
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=HERE.parent
     )
+    peaks = [0]
+    watch = threading.Thread(target=_watch_peak, args=(process, peaks))
+    watch.start()
     seconds = float("nan")
     assert process.stdout is not None
     lines = []
@@ -201,11 +206,28 @@ def _first_step(command: list[str]) -> tuple[float, float]:
         lines.append(line)
         if seconds != seconds and re.match(r"training|\s*[\d,]+/[\d,]+ ", line):
             seconds = time.perf_counter() - begin
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    process.wait()
+    watch.join()
     if process.returncode or seconds != seconds:
         raise RuntimeError(f"{' '.join(command)} failed: {''.join(lines[-3:])}")
-    return seconds, usage.ru_maxrss / 1024
+    return seconds, peaks[0] / 1024
+
+
+def _watch_peak(process: subprocess.Popen[str], peaks: list[int]) -> None:
+    """Note a process's largest resident set in kB, until it has ended.
+
+    The kernel's own count for an ended child would begin with this process's memory, from which
+    the child was forked.
+    """
+    status = Path(f"/proc/{process.pid}/status")
+    while process.poll() is None:
+        try:
+            found = re.search(r"VmHWM:\s*(\d+)", status.read_text())
+        except OSError:
+            return
+        if found:
+            peaks[0] = max(peaks[0], int(found[1]))
+        time.sleep(0.02)
 
 
 def quality(path: Path, quick: bool) -> dict[str, list[Row]]:
@@ -284,7 +306,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--quick", action="store_true", help="about two minutes instead of fifteen")
     parser.add_argument("--text", type=Path, help="text to measure on")
-    parser.add_argument("--only", default="training,generation,start,quality")
+    parser.add_argument("--only", default=",".join(QUESTIONS), help="of the questions, these")
     options = parser.parse_args()
     chosen = options.only.split(",")
     facts = machine()
@@ -302,7 +324,8 @@ def main() -> None:
             sections |= start(path, options.quick)
         if "quality" in chosen:
             sections |= quality(path, options.quick)
-    print(f"\nwritten to {write_json('text-quick' if options.quick else 'text', sections)}")
+    name = "text-quick" if options.quick else "text"
+    print(f"\nwritten to {write_json(name, sections, keep=len(chosen) < len(QUESTIONS))}")
 
 
 if __name__ == "__main__":

@@ -34,9 +34,9 @@ CPUS = {
     "threads": f"{_BASE}+relaxed_simd+atomics",
 }
 FLAGS = (
-    "-target", "wasm32-freestanding", "-std=gnu11", "-O3", "-g0", "-s", "-nostdlib", "-ffreestanding",
-    "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra",
-    "-Wl,--no-entry", "-Wl,--import-memory", f"-Wl,-z,stack-size={STACK_BYTES}",
+    "-target", "wasm32-freestanding", "-std=gnu11", "-O3", "-g0", "-s", "-nostdlib",
+    "-ffreestanding", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-Wall",
+    "-Wextra", "-Wl,--no-entry", "-Wl,--import-memory", f"-Wl,-z,stack-size={STACK_BYTES}",
     "-Wl,--export=__heap_base", "-Wl,--export=__stack_pointer",
 )  # fmt: skip
 
@@ -80,7 +80,7 @@ def main() -> None:
     for path in build(folder):
         content = path.read_bytes()
         packed = len(gzip.compress(content, 9))
-        print(f"{path} ({len(content):,} bytes, {packed:,} with gzip)")
+        sys.stdout.write(f"{path} ({len(content):,} bytes, {packed:,} with gzip)\n")
 
 
 if __name__ == "__main__":

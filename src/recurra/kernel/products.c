@@ -13,7 +13,16 @@ INLINE void tile(const Product *p, const int half, const int rows, const int vec
     }
     const float *a = p->a + first * p->a_row, *b = p->b;
     for (i64 q = 0; q < p->blocks; q++) {
-        tile_steps(half, rows, vectors, a, p->a_row, p->a_k, b, p->b_row, p->depth, acc);
+#if defined(__wasm__)
+        /* Its compilers keep constant strides out of the few registers that addresses have. */
+        const i64 width = vectors * LANES;
+        if (p->a_row == 1 && p->a_k == LANES && p->b_row == width) {
+            tile_steps(half, rows, vectors, a, 1, LANES, b, width, p->depth, acc);
+        } else if (p->a_k == 1 && p->b_row == width) {
+            tile_steps(half, rows, vectors, a, p->a_row, 1, b, width, p->depth, acc);
+        } else
+#endif
+            tile_steps(half, rows, vectors, a, p->a_row, p->a_k, b, p->b_row, p->depth, acc);
         a += p->a_block;
         b += p->depth * p->b_row;
     }
