@@ -82,11 +82,14 @@ def trained(path: Path, preset: str, seconds: float) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--only", default=",".join(PRESETS))
+    parser.add_argument("--texts", default="100 kB,1 MB,10 MB", help="of the texts, these")
     parser.add_argument("--longest", type=float, default=200.0)
     options = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for label, path in texts(Path(folder)).items():
+            if label not in options.texts.split(","):
+                continue
             for name in options.only.split(","):
                 budget = float(PRESETS[name].values["seconds"])
                 whole = budget <= options.longest

@@ -22,139 +22,85 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from bench.common import ForeignTime, Row, interleave, machine, print_table, write_json  # noqa: E402
-from bench.peers.numpy_scratch import NumpyScratch  # noqa: E402
-from bench.peers.plain_torch import PlainTorch  # noqa: E402
-from recurra.core.parameters import initialise  # noqa: E402
-from recurra.core.sampling import SamplingOptions  # noqa: E402
-from recurra.core.spec import Embedding, OneHot, Softmax, Spec, Stack  # noqa: E402
-from recurra.engines import EngineOptions, make  # noqa: E402
-from recurra.engines.base import OptimiserOptions  # noqa: E402
-from recurra.tasks.text.windows import Streams  # noqa: E402
+from bench.worker import Contestant  # noqa: E402
 
-WINDOW = 64
 QUESTIONS = ("training", "generation", "start", "quality")
 
 
-class Ours:
-    """A Recurra engine training and generating at a given size."""
-
-    def __init__(
-        self, text: str, engine: str, *, hidden: int, layers: int = 2, batch: int = 64,
-        window: int = WINDOW, embedding: int = 64, precision: str = "auto",
-    ) -> None:  # fmt: skip
-        characters = sorted(set(text))
-        index = {character: k for k, character in enumerate(characters)}
-        tokens = np.array([index[character] for character in text[: int(0.9 * len(text))]])
-        size = len(characters)
-        self.spec = Spec(
-            input=Embedding(vocabulary_size=size, size=embedding)
-            if embedding
-            else OneHot(vocabulary_size=size),
-            stack=Stack(sizes=(hidden,) * layers),
-            head=Softmax(vocabulary_size=size),
-        )
-        options = EngineOptions(engine=engine, precision=precision)
-        optimiser = OptimiserOptions(optimiser="adam", beta2=0.999)
-        self.network = make(engine, options).build(self.spec, initialise(self.spec, 0), optimiser)
-        self.windows = Streams(tokens.astype(np.uint8), batch=batch, window=window)
-        self.step = 0
-        self.state = self.network.zero_state(self.windows.batch)
-
-    def train(self, seconds: float) -> float:
-        """Train for so long and return characters a second."""
-        start, seen = time.perf_counter(), 0
-        pending = None
-        while time.perf_counter() - start < seconds:
-            window = self.windows[self.step]
-            if not window.carries:
-                self.state = self.network.zero_state(self.windows.batch)
-            pending, self.state = self.network.train_step(
-                window.batch, self.state, learning_rate=2e-3, step=self.step, seed=0
-            )
-            self.step += 1
-            seen += window.tokens
-        if pending is not None and not np.isfinite(pending.read().loss_nats):
-            raise FloatingPointError("the loss is not finite")
-        return seen / (time.perf_counter() - start)
-
-    def generate(self, seconds: float, streams: int = 1) -> float:
-        """Generate for so long at temperature 0.8 and return characters a second."""
-        tokens, state = np.zeros(streams, np.int64), self.network.zero_state(streams)
-        sampling = SamplingOptions(temperature=0.8)
-        start, made = time.perf_counter(), 0
-        while time.perf_counter() - start < seconds:
-            drawn = self.network.generate(tokens, state, 100, sampling, seed=0, start=made)
-            tokens, state = drawn.tokens[-1], drawn.state
-            made += 100
-        return streams * made / (time.perf_counter() - start)
+OURS = "bench.ours:Ours"
+PLAIN = "bench.peers.plain_torch:PlainTorch"
+SCRATCH = "bench.peers.numpy_scratch:NumpyScratch"
 
 
-def training(text: str, quick: bool) -> dict[str, list[Row]]:
+def training(path: Path, quick: bool) -> dict[str, list[Row]]:
     """Characters learned a second, at equal sizes."""
     seconds, rounds = (1.0, 3) if quick else (3.0, 5)
     sections = {}
     for hidden in (128, 256):
+        exact = {"hidden": hidden, "precision": "float32"}
         peers = {
-            "Recurra, native engine": Ours(text, "native", hidden=hidden),
-            "Recurra, native, float32": Ours(text, "native", hidden=hidden, precision="float32"),
-            "Recurra, torch engine": Ours(text, "torch", hidden=hidden),
-            "Recurra, torch, float32": Ours(text, "torch", hidden=hidden, precision="float32"),
-            "plain PyTorch, bfloat16": PlainTorch(text, hidden=hidden, bfloat16=True),
-            "plain PyTorch, float32": PlainTorch(text, hidden=hidden),
+            "Recurra, native engine": Contestant(OURS, path, engine="native", hidden=hidden),
+            "Recurra, native, float32": Contestant(OURS, path, engine="native", **exact),
+            "Recurra, torch engine": Contestant(OURS, path, engine="torch", hidden=hidden),
+            "Recurra, torch, float32": Contestant(OURS, path, engine="torch", **exact),
+            "plain PyTorch, bfloat16": Contestant(PLAIN, path, hidden=hidden, bfloat16=True),
+            "plain PyTorch, float32": Contestant(PLAIN, path, hidden=hidden),
         }
-        rows = _trained(peers, seconds, rounds)
         title = f"Training, 2x{hidden}, batch 64, window 64"
-        print_table(title, rows, "plain PyTorch, bfloat16")
-        sections[title] = rows
+        sections[title] = _turns(peers, "train", (seconds,), rounds)
+        print_table(title, sections[title], "plain PyTorch, bfloat16")
+        _close(peers)
+    size = {"hidden": 100, "embedding": 0, "window": 50}
     peers = {
-        "Recurra, reference engine, batch 64": Ours(
-            text, "reference", hidden=100, embedding=0, window=50
-        ),
-        "NumPy from scratch, one sequence": NumpyScratch(text),
+        "Recurra, reference engine, batch 64": Contestant(OURS, path, engine="reference", **size),
+        "NumPy from scratch, one sequence": Contestant(SCRATCH, path),
     }
-    rows = _trained(peers, seconds, rounds)
     title = "Training in NumPy, 2x100, window 50"
-    print_table(title, rows, "NumPy from scratch, one sequence")
-    sections[title] = rows
+    sections[title] = _turns(peers, "train", (seconds,), rounds)
+    print_table(title, sections[title], "NumPy from scratch, one sequence")
+    _close(peers)
     return sections
 
 
-def _trained(peers: dict[str, object], seconds: float, rounds: int) -> list[Row]:
-    for peer in peers.values():
-        peer.train(0.3)  # type: ignore[attr-defined]  # warm-up: first calls allocate and compile
-    contestants = [(name, _bind(peer.train, seconds)) for name, peer in peers.items()]  # type: ignore[attr-defined]
-    return interleave(contestants, "characters/s", rounds)
-
-
-def _bind(function: Callable[..., float], *arguments: object) -> Callable[[], float]:
-    return lambda: function(*arguments)
-
-
-def generation(text: str, quick: bool) -> dict[str, list[Row]]:
+def generation(path: Path, quick: bool) -> dict[str, list[Row]]:
     """Characters written a second, alone and side by side."""
     seconds, rounds = (0.5, 3) if quick else (2.0, 5)
     sections = {}
     for hidden in (128, 256):
         peers = {
-            "Recurra, native engine": Ours(text, "native", hidden=hidden),
-            "Recurra, reference engine": Ours(text, "reference", hidden=hidden),
-            "plain PyTorch": PlainTorch(text, hidden=hidden),
+            "Recurra, native engine": Contestant(OURS, path, engine="native", hidden=hidden),
+            "Recurra, reference engine": Contestant(OURS, path, engine="reference", hidden=hidden),
+            "plain PyTorch": Contestant(PLAIN, path, hidden=hidden),
         }
         for streams in (1, 64):
-            for peer in peers.values():
-                peer.generate(0.1, streams)
-            contestants = [(n, _bind(p.generate, seconds, streams)) for n, p in peers.items()]
-            rows = interleave(contestants, "characters/s", rounds)
             title = f"Generation, 2x{hidden}, batch {streams}"
-            print_table(title, rows, "plain PyTorch")
-            sections[title] = rows
+            sections[title] = _turns(peers, "generate", (seconds, streams), rounds)
+            print_table(title, sections[title], "plain PyTorch")
+        _close(peers)
     return sections
+
+
+def _turns(
+    peers: dict[str, Contestant], method: str, arguments: tuple[float, ...], rounds: int
+) -> list[Row]:
+    """Let every contestant do it once a round, after a first time that does not count."""
+    for peer in peers.values():
+        peer.call(method, 0.3, *arguments[1:])  # first calls import, allocate and compile
+    contestants = [(name, peer.bind(method, *arguments)) for name, peer in peers.items()]
+    return interleave(contestants, "characters/s", rounds)
+
+
+def _close(peers: dict[str, Contestant]) -> None:
+    for peer in peers.values():
+        peer.close()
+
+
+def _bind(function: Callable[..., float], *arguments: object) -> Callable[[], float]:
+    return lambda: function(*arguments)
 
 
 def start(path: Path, quick: bool) -> dict[str, list[Row]]:
@@ -317,9 +263,9 @@ def main() -> None:
         text = path.read_text("utf-8")
         print(f"{path.name}: {len(text):,} characters, first 90 % to train, next 5 % held out")
         if "training" in chosen:
-            sections |= training(text, options.quick)
+            sections |= training(path, options.quick)
         if "generation" in chosen:
-            sections |= generation(text, options.quick)
+            sections |= generation(path, options.quick)
         if "start" in chosen:
             sections |= start(path, options.quick)
         if "quality" in chosen:

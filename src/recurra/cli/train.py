@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from recurra.tasks.text.training import Training
 
 
-@click.command()
+def _presets() -> str:
+    """Return what the help says of the presets: parameters at 65 characters, and what for."""
+    lines = [
+        f"  {name:<7} {preset.parameters():>10,} parameters  {preset.about}"
+        for name, preset in PRESETS.items()
+    ]
+    return "\n".join(["\b", "Presets (parameters at 65 characters):", *lines])
+
+
+@click.command(epilog=_presets())
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option(
     "--run", type=click.Path(path_type=Path), metavar="DIR",
