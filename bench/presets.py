@@ -49,8 +49,8 @@ def texts(folder: Path) -> dict[str, Path]:
     return found
 
 
-def trained(path: Path, preset: str, seconds: float) -> dict[str, object]:
-    """Train with a preset's own settings and return what the run recorded."""
+def trained(path: Path, preset: str, seconds: float, *, whole: bool) -> dict[str, object]:
+    """Train with a preset's own settings, score it if it was `whole`, return what was recorded."""
     with tempfile.TemporaryDirectory() as folder, ForeignTime() as foreign:
         run = Path(folder) / "run"
         command = [
@@ -59,10 +59,13 @@ def trained(path: Path, preset: str, seconds: float) -> dict[str, object]:
         ]  # fmt: skip
         subprocess.run(command, check=True, capture_output=True, cwd=HERE.parent)
         events = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-        scored = subprocess.run(
-            [sys.executable, "-m", "recurra", "score", str(run), "--json"],
-            check=True, capture_output=True, text=True, cwd=HERE.parent,
-        )  # fmt: skip
+        test = None
+        if whole:
+            scored = subprocess.run(
+                [sys.executable, "-m", "recurra", "score", str(run), "--json"],
+                check=True, capture_output=True, text=True, cwd=HERE.parent,
+            )  # fmt: skip
+            test = json.loads(scored.stdout)
         facts = json.loads((run / "run.json").read_text())
     steps = [event for event in events if event["event"] == "step"]
     speeds = sorted(event["tokens_per_second"] for event in steps)
@@ -74,7 +77,7 @@ def trained(path: Path, preset: str, seconds: float) -> dict[str, object]:
         "epochs": steps[-1]["epoch"],
         "dropout": facts["task"]["options"]["stack"]["dropout"],
         "validation_nats": min(e["loss_nats"] for e in events if e["event"] == "validated"),
-        "test": json.loads(scored.stdout),
+        "test": test,
         "foreign_cores": foreign.cores if hasattr(foreign, "cores") else None,
     }
 
@@ -95,7 +98,7 @@ def main() -> None:
                 whole = budget <= options.longest
                 if not whole and label != "1 MB":
                     continue
-                row = trained(path, name, budget if whole else PROBE_S)
+                row = trained(path, name, budget if whole else PROBE_S, whole=whole)
                 row |= {
                     "text": label,
                     "whole": whole,
