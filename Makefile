@@ -58,7 +58,7 @@ demo: $(READY)
 	@run="runs/demo-$$(date +%Y%m%d-%H%M%S)"; \
 	$(BIN)/recurra train shakespeare --run "$$run" --seconds $(SECONDS); \
 	echo; echo "Scored on text that it never saw:"; \
-	$(BIN)/recurra score "$$run"; \
+	$(BIN)/recurra score "$$run" --brief; \
 	echo; echo "It writes:"; \
 	$(BIN)/recurra generate "$$run" --length 600 --temperature 0.8 --seed 1; \
 	echo; echo "Type next:"; \
