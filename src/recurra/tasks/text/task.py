@@ -37,7 +37,7 @@ class TextTask:
 
     Validation reads the split as up to 32 streams of a thousand tokens or more, side by side, with
     carried state. The first tokens of each stream are predicted with little or nothing before them,
-    which a single stream would spare: for characters it costs about 0.002 to 0.01 nats in the mean,
+    which a single stream would spare: 0.002 nats a character for `small` on tinyshakespeare,
     so `score`, which reads one stream, shows slightly better numbers.
 
     Args:
