@@ -1,10 +1,11 @@
-# Recurra's one-word commands. Everything they need goes into .venv, nothing anywhere else.
+# Recurra's one-word commands. Everything goes into .venv (and bench/.keras), nothing elsewhere.
 #
 #   make demo [SECONDS=180]   train on Shakespeare, score, write some, and say what to type next
 #   make test                 every test
 #   make check                format, lint, types, import rules, documentation
 #   make docs                 the documentation, in docs/_build/html
 #   make bench, bench-quick   side-by-side measurements: about fifteen minutes, about two
+#   make bench-peers          install Keras in an environment of its own, to be measured too
 #   make format               rewrite the sources as `make check` wants them
 #   make install              only set up
 #   make clean                remove what the commands above made, but not your runs
@@ -13,13 +14,14 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check docs format bench bench-quick clean
+.PHONY: help install demo test check docs format bench bench-quick bench-peers clean
 
 SECONDS ?= 180
 BIN := .venv/bin
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
 READY := .venv/.ready
 STAMP := .venv/.installed
+KERAS := bench/.keras/.installed
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -84,6 +86,16 @@ docs: $(STAMP)
 format: $(STAMP)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+# Peers that need an environment of their own; `make bench` measures them once they are there.
+bench-peers: $(KERAS)
+$(KERAS): | $(STAMP)
+	@echo "Installing Keras into bench/.keras ..."
+	@$(BIN)/python -m venv --clear bench/.keras
+	@bench/.keras/bin/python -m pip install -qq -c constraints.txt keras==3.15.1 torch
+	@touch $@
+
+bench bench-quick: export RECURRA_BENCH_KERAS ?= $(if $(wildcard $(KERAS)),bench/.keras/bin/python)
 
 bench: $(STAMP)
 	@$(BIN)/python bench/run.py
