@@ -14,6 +14,7 @@ BOUND = {
     "unroll": (1e-5, 2.7e-7),
     "ten steps": (1e-5, 2.9e-6),
     "bfloat16": (2e-2, 6.3e-3),
+    "int8": (2e-2, 7.4e-3),
 }
 """Gradients are wider than values for the unbounded cells (no output activation, weights of
 standard deviation 0.6): rounding in the ninth step back has grown with the gradient itself."""

@@ -230,6 +230,35 @@ def test_bfloat16_learns_alike(build, name, rng):
     close(ours.weights(), theirs.weights(), "bfloat16")
 
 
+@pytest.mark.parametrize(("vocabulary", "tied"), [(32, False), (71, False), (101, True)])
+def test_bfloat16_heads_learn_alike(build, vocabulary, tied, rng):
+    spec = Spec(
+        input=Embedding(vocabulary_size=vocabulary, size=19),
+        stack=Stack(sizes=(8, 19), residual=True),
+        head=Softmax(vocabulary_size=vocabulary, tied=tied),
+    )
+    params = random_params(spec, rng, 0.3)
+    # A gradient, not a step of Adam, which makes large steps of small errors.
+    rule = OptimiserOptions(optimiser="sgd", clip_norm=0)
+    inputs, targets = rng.integers(0, vocabulary, (2, 5, 7))
+    weights = rng.random((5, 7)).astype(np.float32)
+    weights[2] = 0.0
+    window = Batch(inputs, targets, weights=weights)
+    found = []
+    for threads in (1, 3):
+        ours, theirs = pair(spec, params, rule, precision="bfloat16", threads=threads)
+        how = {"learning_rate": 1.0, "step": 0, "seed": 5}
+        report, _ = ours.train_step(window, ours.zero_state(7), **how)
+        wanted, _ = theirs.train_step(window, theirs.zero_state(7), **how)
+        close(report.read().loss_nats, wanted.read().loss_nats, "bfloat16")
+        for name, after in theirs.weights().items():
+            moved, wanted_move = ours.weights()[name] - params[name], after - params[name]
+            assert np.abs(moved - wanted_move).max() < 0.03 * np.abs(wanted_move).max(), name
+        found.append(ours.weights())
+    for name, array in found[0].items():
+        assert np.array_equal(array, found[1][name]), name
+
+
 def test_generation_in_bfloat16_is_close(build, rng):
     spec = make_spec(sizes=(33, 17), reads="one_hot")
     params = {n: array / 3 for n, array in random_params(spec, rng).items()}
@@ -238,6 +267,96 @@ def test_generation_in_bfloat16_is_close(build, rng):
     got = ours.generate(tokens, ours.zero_state(3), 1, greedy, seed=1)
     want = theirs.generate(tokens, theirs.zero_state(3), 1, greedy, seed=1)
     close(got.log_probs, want.log_probs, "bfloat16")
+
+
+def in_bytes(rows):
+    """Return integers and the step of each row, as the kernel quantises."""
+    steps = np.abs(rows).max(axis=1, keepdims=True) / 127
+    return np.rint(rows / np.where(steps > 0, steps, 1.0)), steps
+
+
+def byte_product(rows, weights):
+    """Return rows @ weights.T with both in 8 bits."""
+    (a, a_steps), (b, b_steps) = in_bytes(rows), in_bytes(weights)
+    return a @ b.T * a_steps * b_steps.T
+
+
+@pytest.mark.parametrize("width", [1, 7])
+def test_a_step_in_int8_is_what_numpy_makes_of_it(build, width, rng):
+    spec = make_spec(sizes=(33,), reads="embedding")
+    params = random_params(spec, rng)
+    params["weight_hh_l0"][3] = 0.0
+    network = native(spec, params, precision="int8", threads=2)
+    arrays, tokens = random_state(spec, rng, width), rng.integers(0, VOCABULARY, width)
+    got, after = network.forward(tokens[None], network.import_state(arrays))
+    p = {name: array.astype(np.float32).astype(np.float64) for name, array in params.items()}
+    h, c = (arrays[f"{name}_l0"].astype(np.float32).astype(np.float64) for name in "hc")
+    sums = byte_product(p["embedding.weight"][tokens], p["weight_ih_l0"])
+    sums += byte_product(h, p["weight_hh_l0"]) + p["bias_ih_l0"]
+    i, f, g, o = np.split(sums, 4, axis=1)
+    i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
+    c = f * c + i * np.tanh(g)
+    h = o * np.tanh(c)
+    close(network.export_state(after), {"h_l0": h, "c_l0": c}, "values")
+    close(got[0], byte_product(h, p["head.weight"]) + p["head.bias"], "values")
+
+
+@pytest.mark.parametrize("name", ["vanilla", "cifg", "peephole", "noaf", "gru"])
+def test_int8_is_close(build, name, rng):
+    spec = make_spec(VARIANTS[name], sizes=(33, 33, 17), reads="embedding", residual=True)
+    params = {n: array / 3 for n, array in random_params(spec, rng).items()}
+    ours, theirs = pair(spec, params, precision="int8", threads=2)
+    window = random_batch(spec, rng, 7, 5, resets=True)
+    state, wanted_state = ours.zero_state(5), theirs.zero_state(5)
+    got, after = ours.forward(window.inputs, state, window.resets)
+    want, wanted_after = theirs.forward(window.inputs, wanted_state, window.resets)
+    close(got, want, "int8")
+    close(ours.export_state(after), theirs.export_state(wanted_after), "int8")
+    report, log_probs, _ = ours.evaluate(window, state)
+    wanted_report, wanted, _ = theirs.evaluate(window, wanted_state)
+    close(log_probs, wanted, "int8")
+    close(report.loss_nats, wanted_report.loss_nats, "int8")
+    # What learns does so in float32.
+    _, grads = ours.gradients(window, state)
+    close(grads.params, theirs.gradients(window, wanted_state)[1].params, "gradients")
+
+
+def test_what_int8_draws_is_what_it_reads(build, rng):
+    spec = make_spec(sizes=(40, 65), reads="one_hot")
+    network = native(spec, random_params(spec, rng), precision="int8")
+    drawn = network.generate(np.array([1, 2]), network.zero_state(2), 30, SamplingOptions(), seed=3)
+    inputs = np.concatenate([[[1, 2]], drawn.tokens[:-1]])
+    _, log_probs, state = network.evaluate(Batch(inputs, drawn.tokens), network.zero_state(2))
+    assert np.abs(log_probs - drawn.log_probs).max() < 1e-6
+    close(network.export_state(drawn.state), network.export_state(state), "unroll")
+
+
+def test_int8_follows_the_weights(rng):
+    spec = make_spec(sizes=(9,), reads="one_hot")
+    first, second = random_params(spec, rng), random_params(spec, rng)
+    network, other = (native(spec, p, precision="int8") for p in (first, second))
+    inputs = rng.integers(0, VOCABULARY, (3, 2))
+    network.forward(inputs, network.zero_state(2))
+    network.load_weights(second)
+    got = network.forward(inputs, network.zero_state(2))[0]
+    assert np.array_equal(got, other.forward(inputs, other.zero_state(2))[0])
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("name", ["vanilla", "gru", "peephole"])
+def test_one_text_shared_among_threads_is_the_same(build, name, precision, rng):
+    spec = make_spec(VARIANTS[name], sizes=(160, 160, 150), reads="embedding", residual=True)
+    params = {n: array / 8 for n, array in random_params(spec, rng).items()}
+    found = []
+    for threads in (1, 2, 3, 16):
+        network = native(spec, params, precision=precision, threads=threads)
+        drawn = network.generate(
+            np.array([3]), network.zero_state(1), 40, SamplingOptions(), seed=1
+        )
+        found.append((drawn.log_probs, network.export_state(drawn.state)["h_l2"]))
+    for log_probs, state in found[1:]:
+        assert np.array_equal(log_probs, found[0][0])
+        assert np.array_equal(state, found[0][1])
 
 
 SAMPLINGS = [
@@ -266,9 +385,10 @@ def test_equal_seeds_draw_equal_tokens(build, sampling, width, rng):
         close(ours.export_state(got.state), theirs.export_state(want.state), "gradients")
 
 
-def test_a_text_depends_neither_on_its_company_nor_on_cuts(build, rng):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "int8"])
+def test_a_text_depends_neither_on_its_company_nor_on_cuts(build, precision, rng):
     spec = make_spec(sizes=(40, 65), reads="embedding")
-    network = native(spec, random_params(spec, rng), threads=3)
+    network = native(spec, random_params(spec, rng), precision=precision, threads=3)
     tokens, lanes = rng.integers(0, VOCABULARY, 8), np.arange(8)
     together = network.generate(
         tokens, network.zero_state(8), 40, SamplingOptions(), seed=1, lanes=lanes
@@ -389,9 +509,13 @@ def test_what_it_does_not_compute_is_said():
     assert "on the CPU, not on cuda" in engine.available()
     with pytest.raises(ConfigError, match="not in float64"):
         select(make_spec(), EngineOptions(engine="native", precision="float64"), "train")
-    with pytest.raises(ConfigError, match="float32 only"):
-        options = EngineOptions(engine="native", precision="bfloat16")
-        select(make_spec(Cell(layer_norm=True)), options, "train")
+    for precision in ("bfloat16", "int8"):
+        with pytest.raises(ConfigError, match="float32 only"):
+            options = EngineOptions(engine="native", precision=precision)
+            select(make_spec(Cell(layer_norm=True)), options, "generate")
+    for other in ("torch", "reference"):
+        with pytest.raises(ConfigError, match="not in int8"):
+            select(make_spec(), EngineOptions(engine=other, precision="int8"), "generate")
 
 
 def test_arrays_that_do_not_fit_are_refused(rng):

@@ -62,7 +62,7 @@ def run(shapes: int) -> None:
         sizes = tuple(int(n) for n in rng.integers(1, 70, rng.integers(1, 4)))
         reads = ("one_hot", "embedding", "vector")[rng.integers(3)]
         plain = not (cell.layer_norm or cell.full_gate_recurrence)
-        precision = "bfloat16" if plain and rng.random() < 0.4 else "float32"
+        precision = ("float32", "bfloat16", "int8")[rng.integers(3) if plain else 0]
         spec = make_spec(
             cell,
             sizes=sizes,
@@ -94,6 +94,7 @@ def run(shapes: int) -> None:
             tokens = rng.integers(0, VOCABULARY, width)
             sampling = SamplingOptions(top_k=int(rng.integers(5)), top_p=0.9, min_p=0.05)
             network.generate(tokens, state, 3, sampling, seed=number)
+            network.generate(tokens[:1], network.zero_state(1), 3, sampling, seed=number)
     sys.stdout.write(f"{os.environ[library.VARIABLE]}: {shapes} shapes, no finding\n")
 
 

@@ -142,8 +142,22 @@ def test_pools(build):
     assert build.functions.recurra_pool_start(None, -2) == SIZE
 
 
-def test_bfloat16_is_refused_where_the_cell_needs_float32(build):
+@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_cells_that_need_float32(build, precision):
     for cell in (Cell(layer_norm=True), Cell(full_gate_recurrence=True)):
-        description = describe(make_spec(cell), bfloat16=True)
+        description = describe(make_spec(cell), precision)
         found = build.functions.recurra_packed_size(description.ctypes.data, len(description))
         assert found == DESCRIPTION
+
+
+@pytest.mark.parametrize("mode", [2, 3, 4])
+def test_nothing_learns_in_int8(build, mode):
+    description = describe(make_spec(), "int8")
+    assert build.functions.recurra_run(job(description, mode=mode)) == OPTION
+
+
+def test_int8_is_refused_where_sums_could_overflow(build):
+    description = describe(make_spec(), "int8")
+    description[FIELDS["features"]] = 65537
+    found = build.functions.recurra_packed_size(description.ctypes.data, len(description))
+    assert found == DESCRIPTION

@@ -152,8 +152,111 @@ class Softmax(Options):
         return self.vocabulary_size
 
 
+class ValueHead(Options):
+    """Base of the heads that predict numbers: one distribution for each of the next values.
+
+    A position predicts `horizon` steps of `targets` values, step after step: `values` numbers in
+    all. The raw outputs are laid out `[values, numbers]`, where `numbers` parameters describe one
+    value; `engines.heads` says what they mean and how far a prediction is off. Targets are
+    [T, B, values * given] floats, and a batch's weights, where there are any, [T, B, values]: a
+    value that is missing has the weight 0.
+    """
+
+    targets: int = Field(1, ge=1, le=65536)
+    horizon: int = Field(1, ge=1, le=65536)
+
+    @property
+    def values(self) -> int:
+        return self.targets * self.horizon
+
+    @property
+    def numbers(self) -> int:
+        """Raw outputs for one value."""
+        raise NotImplementedError
+
+    @property
+    def given(self) -> int:
+        """Numbers in the targets for one value."""
+        return 1
+
+    @property
+    def outputs(self) -> int:
+        return self.values * self.numbers
+
+    @property
+    def tied(self) -> bool:
+        return False
+
+
+class Gaussian(ValueHead):
+    """A normal distribution: mean and standard deviation."""
+
+    kind: Literal["gaussian"] = "gaussian"
+
+    @property
+    def numbers(self) -> int:
+        return 2
+
+
+class StudentT(ValueHead):
+    """Student's t: location, scale and degrees of freedom above 2, for tails as data have them."""
+
+    kind: Literal["student_t"] = "student_t"
+
+    @property
+    def numbers(self) -> int:
+        return 3
+
+
+class NegativeBinomial(ValueHead):
+    """Counts: mean and dispersion. The targets give each count with the scale of its series."""
+
+    kind: Literal["negative_binomial"] = "negative_binomial"
+
+    @property
+    def numbers(self) -> int:
+        return 2
+
+    @property
+    def given(self) -> int:
+        return 2
+
+
+class Mixture(ValueHead):
+    """A mixture of normal distributions (Bishop 1994): weight, mean and deviation of each."""
+
+    kind: Literal["mixture"] = "mixture"
+    components: int = Field(3, ge=1, le=1024)
+
+    @property
+    def numbers(self) -> int:
+        return 3 * self.components
+
+
+class Quantiles(ValueHead):
+    """Quantiles that cannot cross: one of them, and positive steps up and down from it."""
+
+    kind: Literal["quantiles"] = "quantiles"
+    levels: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = Field(
+        (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95), min_length=1, max_length=1000
+    )
+
+    @model_validator(mode="after")
+    def _rising(self) -> Quantiles:
+        if any(low >= high for low, high in zip(self.levels, self.levels[1:], strict=False)):
+            raise ValueError("the levels of the quantiles have to rise.")
+        return self
+
+    @property
+    def numbers(self) -> int:
+        return len(self.levels)
+
+
 Input = Annotated[OneHot | Embedding | Vector, Field(discriminator="kind")]
-Head = Softmax
+Head = Annotated[
+    Softmax | Gaussian | StudentT | NegativeBinomial | Mixture | Quantiles,
+    Field(discriminator="kind"),
+]
 
 
 class Spec(Options):
@@ -165,7 +268,7 @@ class Spec(Options):
 
     @model_validator(mode="after")
     def _tied(self) -> Spec:
-        if self.head.tied:
+        if isinstance(self.head, Softmax) and self.head.tied:
             if not isinstance(self.input, Embedding):
                 raise ValueError("a tied softmax shares the embedding, so it needs an embedding.")
             if self.input.size != self.stack.sizes[-1]:

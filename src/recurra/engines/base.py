@@ -54,16 +54,21 @@ class Batch:
     inputs: Array
     """[T, B] int64 tokens, or [T, B, F] float32 vectors."""
     targets: Array
-    """[T, B] int64: what should follow each position."""
+    """[T, B] int64: what should follow each position. For a head of values [T, B, N] float32, as
+    `core.spec.ValueHead` says."""
     weights: Array | None = None
-    """[T, B] float32: how much a position counts in the mean loss (0 leaves it out); None: 1."""
+    """[T, B] float32: how much a position counts in the mean loss (0 leaves it out); None: 1. For a
+    head of values [T, B, values]: each value on its own."""
     resets: Array | None = None
     """[T, B] bool: the state is zero before this position is read; None: never."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one window cost. Every number is a weighted mean over the window's positions."""
+    """What one window cost. Every number is a weighted mean over the window's positions.
+
+    For a head of values a position is one value, and accuracy and posterior are NaN.
+    """
 
     loss_nats: float
     accuracy: float
@@ -135,6 +140,10 @@ class Network(Protocol):
         self, inputs: Array, state: State, resets: Array | None = None
     ) -> tuple[Array, State]:
         """Return outputs [T, B, V] (logits for a softmax) and the state after the window."""
+        ...
+
+    def advance(self, inputs: Array, state: State, resets: Array | None = None) -> State:
+        """Read a window and return the state after it; the head computes nothing."""
         ...
 
     def backward(

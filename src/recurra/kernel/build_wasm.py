@@ -13,6 +13,7 @@ Each imports a memory (`env.memory`) and nothing else. web/kernel/src/features.t
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import subprocess
 import sys
@@ -35,7 +36,7 @@ CPUS = {
 }
 FLAGS = (
     "-target", "wasm32-freestanding", "-std=gnu11", "-O3", "-g0", "-s", "-nostdlib",
-    "-ffreestanding", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-Wall",
+    "-DRECURRA_FLOAT32_ONLY", "-ffreestanding", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-Wall",
     "-Wextra", "-Wl,--no-entry", "-Wl,--import-memory", f"-Wl,-z,stack-size={STACK_BYTES}",
     "-Wl,--export=__heap_base", "-Wl,--export=__stack_pointer",
 )  # fmt: skip
@@ -66,11 +67,15 @@ def _compile(name: str, folder: Path) -> Path:
     functions.append("recurra_words")
     exports = [f"-Wl,--export={function}" for function in dict.fromkeys(functions)]
     command = [sys.executable, "-m", "ziglang", "cc", f"-mcpu={CPUS[name]}", *flags, *exports]
+    # Written aside first: a server or a test may be reading the module.
+    aside = module.with_suffix(f".{os.getpid()}.new")
     done = subprocess.run(
-        [*command, *map(str, sources), "-o", str(module)], capture_output=True, text=True
+        [*command, *map(str, sources), "-o", str(aside)], capture_output=True, text=True
     )
     if done.returncode:
+        aside.unlink(missing_ok=True)
         raise RuntimeError(f"the kernel's {name} module failed:\n{done.stderr}")
+    os.replace(aside, module)
     return module
 
 

@@ -70,10 +70,45 @@ static void block_gradient(Window *w, const Layer *l, const Factor *f, const flo
     }
 }
 
+/* One entry's vector of a row of gradients. */
+INLINE vf entry(const float *row, int s, int half)
+{
+    return half ? load_half((const uint16_t *)row + s * LANES) : load(row + s * LANES);
+}
+
+/* sums [slot][lane] += a block as pack_block has packed it, row by row. */
+INLINE void add_block(const float *block, i64 rows, const int half, float *sums)
+{
+    i64 depth = words(rows, half);
+    for (int s = 0; s < 4; s++, block += depth * LANES) {
+        vf sum = load(sums + s * LANES);
+        for (i64 k = 0; k < depth; k++) {
+            vf x = load(block + k * LANES);
+            if (half) {
+                sum = sum + (vf)((vu)x << 16);
+                x = (vf)((vu)x & 0xffff0000u);
+            }
+            sum = sum + x;
+        }
+        store(sums + s * LANES, sum);
+    }
+}
+
+/* sums [token][slot][lane] += the rows of gradients of one-hot inputs. */
+INLINE void add_tokens(const i64 *tokens, const float *dz, i64 rows, const int half, float *sums)
+{
+    for (i64 r = 0; r < rows; r++) {
+        float *sum = sums + tokens[r] * PANEL;
+        UNROLL for (int s = 0; s < 4; s++) {
+            store(sum + s * LANES, load(sum + s * LANES) + entry(dz + r * PANEL, s, half));
+        }
+    }
+}
+
 /* The matrices of a layer, rows of the window in rounds that the caches hold: what a round has
- * packed of a block serves every matrix with the same gradients. */
+ * packed of a block serves every matrix with the same gradients, and their sums over the rows. */
 static void matrix_gradients(Window *w, const Layer *l, Factor *factor, int count, int half,
-                             i64 thread, i64 threads)
+                             int with_bias, const i64 *tokens, i64 thread, i64 threads)
 {
     float *scratch = w->scratch + thread * w->scratch_floats, *next = scratch;
     float *block = scratch + w->scratch_floats - GRADIENT_DEPTH * PANEL;
@@ -90,45 +125,45 @@ static void matrix_gradients(Window *w, const Layer *l, Factor *factor, int coun
             pack_rows(x, stride, rows, width, half, factor[k].packed);
         }
         for (i64 u = thread; u < l->blocks; u += threads) {
+            i64 first = (u * w->rows + r0) * PANEL;
             for (int k = 0; k < count; k++) {
                 if (k == 0 || factor[k].dz != factor[k - 1].dz) {
-                    pack_block(factor[k].dz + (u * w->rows + r0) * PANEL, rows, half, block);
+                    pack_block(factor[k].dz + first, rows, half, block);
+                    if (k == 0 && with_bias) add_block(block, rows, half, w->sums + u * PANEL);
                 }
                 block_gradient(w, l, &factor[k], block, rows, half, u, r0 > 0);
+            }
+            if (tokens) {
+                float *sums = w->token_sums + u * l->ih.width * PANEL;
+                add_tokens(tokens + r0, factor[0].dz + first, rows, half, sums);
             }
         }
     }
 }
 
-/* One entry's vector of a row of gradients. */
-INLINE vf entry(const float *row, int s, int half)
+/* One-hot input: column v of the gradient is the sum over the rows whose token is v. */
+static void keep_token_sums(Window *w, const Layer *l, i64 u, const float *sums)
 {
-    return half ? load_half((const uint16_t *)row + s * LANES) : load(row + s * LANES);
+    const Matrix *m = &l->ih;
+    for (int s = 0; s < 4; s++) {
+        if (m->row_of_slot[s] < 0) continue;
+        for (i64 j = 0; j < least(LANES, l->units - u * LANES); j++) {
+            i64 n = m->row_of_slot[s] * l->units + u * LANES + j;
+            float *to = w->job->grads + m->weight + n * m->stride;
+            for (i64 v = 0; v < m->width; v++) to[v] = sums[v * PANEL + s * LANES + j];
+        }
+    }
 }
 
-/* One-hot input: column v of the gradient is the sum over the rows whose token is v. */
+/* Block by block, where the vocabulary is too large to keep the sums of all, or with layer norm. */
 static void token_gradient(
     Window *w, const Layer *l, const float *dz, int half, i64 thread, i64 threads)
 {
-    const Matrix *m = &l->ih;
     float *sums = w->scratch + thread * w->scratch_floats;
     for (i64 u = thread; u < l->blocks; u += threads) {
-        clear(sums, m->width * PANEL);
-        for (i64 r = 0; r < w->rows; r++) {
-            float *sum = sums + w->job->tokens[r] * PANEL;
-            const float *row = dz + (u * w->rows + r) * PANEL;
-            UNROLL for (int s = 0; s < 4; s++) {
-                store(sum + s * LANES, load(sum + s * LANES) + entry(row, s, half));
-            }
-        }
-        for (int s = 0; s < 4; s++) {
-            if (m->row_of_slot[s] < 0) continue;
-            for (i64 j = 0; j < least(LANES, l->units - u * LANES); j++) {
-                i64 n = m->row_of_slot[s] * l->units + u * LANES + j;
-                float *to = w->job->grads + m->weight + n * m->stride;
-                for (i64 v = 0; v < m->width; v++) to[v] = sums[v * PANEL + s * LANES + j];
-            }
-        }
+        clear(sums, l->ih.width * PANEL);
+        add_tokens(w->job->tokens, dz + u * w->rows * PANEL, w->rows, half, sums);
+        keep_token_sums(w, l, u, sums);
     }
 }
 
@@ -140,21 +175,24 @@ static void keep_sum(Window *w, const Layer *l, i64 offset, i64 u, vf sum)
     }
 }
 
-/* Biases of a unit block: sums over the rows. */
+/* Biases of a unit block: sums over the rows, of what layer normalisation has not touched. */
 static void bias_gradients(Window *w, i64 k, i64 u, int half)
 {
     const Layer *l = &w->net->layer[k];
-    const float *dz = w->tape[k].g + u * w->rows * PANEL;
-    vf sum[4] = {zero(), zero(), zero(), zero()};
-    for (i64 r = 0; r < w->rows; r++) {
-        UNROLL for (int s = 0; s < 4; s++) sum[s] = sum[s] + entry(dz + r * PANEL, s, half);
+    float *sums = w->sums + u * PANEL;
+    if (w->tape[k].v) {
+        const float *dz = w->tape[k].g + u * w->rows * PANEL;
+        for (i64 r = 0; r < w->rows; r++) {
+            UNROLL for (int s = 0; s < 4; s++) {
+                store(sums + s * LANES, load(sums + s * LANES) + entry(dz + r * PANEL, s, half));
+            }
+        }
     }
     for (int s = 0; s < 4; s++) {
         int of_ih = l->ih.row_of_slot[s], of_hh = l->hh.row_of_slot[s];
-        if (of_ih >= 0) keep_sum(w, l, l->bias_ih + of_ih * l->units, u, sum[s]);
-        if (of_hh >= 0 && l->bias_hh >= 0) {
-            keep_sum(w, l, l->bias_hh + of_hh * l->units, u, sum[s]);
-        }
+        vf sum = load(sums + s * LANES);
+        if (of_ih >= 0) keep_sum(w, l, l->bias_ih + of_ih * l->units, u, sum);
+        if (of_hh >= 0 && l->bias_hh >= 0) keep_sum(w, l, l->bias_hh + of_hh * l->units, u, sum);
     }
 }
 
@@ -212,8 +250,14 @@ void layer_gradients(Window *w, i64 k, i64 thread, i64 threads)
     const float *dv = tape->v ? tape->dv : tape->g, *du = tape->v ? tape->du : tape->g;
     Factor factor[3];
     int count = 0;
-    if (k == 0 && w->net->input == INPUT_ONE_HOT) {
-        token_gradient(w, l, dv, half, thread, threads);
+    const i64 *tokens = k == 0 && w->net->input == INPUT_ONE_HOT ? w->job->tokens : 0;
+    int fused = tokens && w->token_sums && !tape->v;
+    for (i64 u = thread; u < l->blocks; u += threads) {
+        clear(w->sums + u * PANEL, PANEL);
+        if (fused) clear(w->token_sums + u * l->ih.width * PANEL, l->ih.width * PANEL);
+    }
+    if (tokens) {
+        if (!fused) token_gradient(w, l, dv, half, thread, threads);
     } else {
         const void *x = half ? (const void *)(k ? w->tape[k - 1].out_half : w->x_half)
                              : (const void *)(k ? w->tape[k - 1].out : w->x);
@@ -222,11 +266,55 @@ void layer_gradients(Window *w, i64 k, i64 thread, i64 threads)
     const void *h = half ? (const void *)tape->h_in_half : (const void *)tape->h_in;
     factor[count++] = (Factor){&l->hh, du, h, 0};
     if (l->gg.width) factor[count++] = (Factor){&l->gg, tape->g, tape->gates_in, 0};
-    matrix_gradients(w, l, factor, count, half, thread, threads);
+    matrix_gradients(w, l, factor, count, half, !tape->v, fused ? tokens : 0, thread, threads);
     for (i64 u = thread; u < l->blocks; u += threads) {
+        if (fused) keep_token_sums(w, l, u, w->token_sums + u * l->ih.width * PANEL);
         bias_gradients(w, k, u, half);
         if (l->peephole >= 0) peephole_gradients(w, k, u, half);
         if (tape->v) norm_gradients(w, k, u);
+    }
+}
+
+/* grads[v][h] += sum over rows of d[r][v] out[r][h], and the bias's, for outputs v0 .. v1-1; `d` and
+ * `top` are the first rows of the gradients and of what the head reads. */
+static void add_head_rows(Window *w, const float *d, i64 row, i64 rows, i64 v0, i64 v1, i64 thread)
+{
+    const Net *net = w->net;
+    const Tape *top = &w->tape[net->layers - 1];
+    i64 units = net->layer[net->layers - 1].units, stride = net->layer[net->layers - 1].stride;
+    int half = net->head_kind == HALF;
+    float *scratch = w->scratch + thread * w->scratch_floats, *bias = w->job->grads + net->head_bias;
+    const void *x = half ? (const void *)(top->out_half + row * stride)
+                         : (const void *)(top->out + row * stride);
+    pack_rows(x, stride, rows, units, half, scratch);
+    Product p = {.a = d + v0, .a_row = 1, .a_k = net->logit_stride, .depth = words(rows, half),
+                 .blocks = 1, .b = scratch, .c_row = net->head_stride, .add = 1,
+                 .c = w->job->grads + net->head_weight + v0 * net->head_stride};
+    if (!half) {
+        product_panels(&p, FULL, v1 - v0, units);
+        for (i64 r = 0; r < rows; r++) {
+            for (i64 v = v0; v < v1; v++) bias[v] += d[r * net->logit_stride + v];
+        }
+        return;
+    }
+    /* Pairs of rows, for some outputs at a time. */
+    float *block = scratch + w->scratch_floats - GRADIENT_DEPTH * PANEL;
+    for (i64 v = v0; v < v1; v += PANEL, p.c += PANEL * net->head_stride) {
+        i64 width = least(PANEL, v1 - v);
+        pack_rows((const uint16_t *)d + v, 2 * net->logit_stride, rows, width, 1, block);
+        p.a = block;
+        p.a_k = round_up(width, LANES);
+        product_panels(&p, HALF, width, units);
+        for (i64 k = 0; k < p.depth; k++) {
+            for (i64 j = 0; j < width; j++) {
+                union { uint32_t bits; float value; } low, high;
+                low.bits = ((const uint32_t *)block)[k * p.a_k + j];
+                high.bits = low.bits & 0xffff0000u;
+                low.bits <<= 16;
+                bias[v + j] += low.value;
+                bias[v + j] += high.value;
+            }
+        }
     }
 }
 
@@ -234,14 +322,14 @@ void head_gradient(
     Window *w, const float *dlogits, i64 t0, i64 t1, int add, i64 thread, i64 threads)
 {
     const Net *net = w->net;
-    i64 top = net->layers - 1, units = net->layer[top].units, stride = net->layer[top].stride;
-    float *scratch = w->scratch + thread * w->scratch_floats, *bias = w->job->grads + net->head_bias;
     /* Strips of outputs, a multiple of the tile high so that threads cut at its edges. */
     i64 share = round_up((net->outputs + threads - 1) / threads, 2 * TILE_ROWS);
     i64 v0 = least(net->outputs, thread * share), v1 = least(net->outputs, v0 + share);
     if (!add) {
-        clear(bias + v0, v1 - v0);
-        for (i64 v = v0; v < v1; v++) clear(w->job->grads + net->head_weight + v * net->head_stride, net->head_stride);
+        clear(w->job->grads + net->head_bias + v0, v1 - v0);
+        for (i64 v = v0; v < v1; v++) {
+            clear(w->job->grads + net->head_weight + v * net->head_stride, net->head_stride);
+        }
     }
     for (i64 t = t0; t < t1; t++) {
         if (w->job->targets && !w->active[t]) continue;
@@ -254,14 +342,7 @@ void head_gradient(
         for (i64 b = 0; b < steps * w->batch; b += GRADIENT_DEPTH) {
             i64 rows = least(GRADIENT_DEPTH, steps * w->batch - b);
             const float *d = dlogits + ((t - t0) * w->batch + b) * net->logit_stride;
-            pack_rows(w->tape[top].out + (t * w->batch + b) * stride, stride, rows, units, 0, scratch);
-            Product p = {.a = d + v0, .a_row = 1, .a_k = net->logit_stride, .depth = rows,
-                         .blocks = 1, .b = scratch, .c_row = net->head_stride, .add = 1,
-                         .c = w->job->grads + net->head_weight + v0 * net->head_stride};
-            product_panels(&p, 0, v1 - v0, units);
-            for (i64 r = 0; r < rows; r++) {
-                for (i64 v = v0; v < v1; v++) bias[v] += d[r * net->logit_stride + v];
-            }
+            add_head_rows(w, d, t * w->batch + b, rows, v0, v1, thread);
         }
         t += steps - 1;
     }

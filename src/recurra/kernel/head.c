@@ -3,14 +3,24 @@
 #include "products.h"
 #include "window.h"
 
-void head_logits(const Window *w, const float *top, i64 rows, float *logits)
+void head_logits(const Window *w, i64 first, i64 rows, float *logits)
 {
     const Net *net = w->net;
     const Layer *l = &net->layer[net->layers - 1];
-    Product p = {.a = top, .a_row = l->stride, .a_k = 1, .depth = l->units, .blocks = 1,
-                 .b = w->packed + net->packed_head, .bias = w->packed + net->packed_head_bias,
-                 .c = logits, .c_row = net->logit_stride};
-    product_panels(&p, 0, rows, net->outputs);
+    const Tape *top = &w->tape[net->layers - 1];
+    int kind = net->head_kind;
+    Product p = {.a = top->out + first * l->stride, .a_row = words(l->stride, kind), .a_k = 1,
+                 .depth = words(l->units, kind), .blocks = 1, .b = w->packed + net->packed_head,
+                 .bias = w->packed + net->packed_head_bias, .c = logits,
+                 .c_row = net->logit_stride};
+    if (kind == HALF) p.a = (const float *)(top->out_half + first * l->stride);
+    if (kind == BYTE) {
+        p.a = (const float *)(top->out_byte + first * l->stride);
+        p.a_step = top->out_step + first;
+        p.b_step = w->packed + net->packed_head_step;
+        p.b_offset = w->packed + net->packed_head_offset;
+    }
+    product_panels(&p, kind, rows, net->outputs);
 }
 
 /* The largest of a row of logits. Its padding holds -1e30. */
@@ -22,6 +32,13 @@ INLINE float largest(const float *x, i64 count)
         top = choose(next > top, next, top);
     }
     return max_lanes(top);
+}
+
+void head_gradient_row(const Net *net, float *x)
+{
+    for (i64 v = 0; v < net->outputs && net->head_kind == HALF; v += LANES) {
+        store_half((uint16_t *)x + v, load(x + v));
+    }
 }
 
 /* Score one row, and replace its logits by (softmax - one-hot of the target) * share.
@@ -53,6 +70,7 @@ static void score_row(Window *w, i64 row, float *x, int learns)
     for (i64 v = 0; v < count; v += LANES) store(x + v, load(x + v) * scale);
     x[target] -= share;
     for (i64 v = count; v < round_up(count, LANES); v++) x[v] = 0.0f;
+    head_gradient_row(w->net, x);
 }
 
 /* The gradient of the stack's output at step t: rows of dlogits times W. */
@@ -65,15 +83,14 @@ void head_pull(Window *w, i64 t, const float *dlogits, i64 b0, i64 b1)
         clear(dy, (b1 - b0) * w->wide_row);
         return;
     }
-    Product p = {.a = dlogits, .a_row = net->logit_stride, .a_k = 1, .depth = net->outputs,
-                 .blocks = 1, .b = w->packed + net->packed_head_back, .c = dy,
-                 .c_row = w->wide_row};
-    product_panels(&p, 0, b1 - b0, units);
+    Product p = {.a = dlogits, .a_row = net->logit_stride, .a_k = 1,
+                 .depth = words(net->outputs, net->head_kind), .blocks = 1,
+                 .b = w->packed + net->packed_head_back, .c = dy, .c_row = w->wide_row};
+    product_panels(&p, net->head_kind, b1 - b0, units);
 }
 
 void head_loss(Window *w, i64 t0, i64 t1, i64 b0, i64 b1)
 {
-    i64 top = w->net->layers - 1, stride = w->net->layer[top].stride;
     for (i64 t = t0; t < t1; t++) {
         i64 first = t * w->batch + b0;
         if (!w->active[t] && w->learns) {
@@ -82,7 +99,7 @@ void head_loss(Window *w, i64 t0, i64 t1, i64 b0, i64 b1)
             continue;
         }
         float *logits = w->logits + ((t - t0) * w->batch + b0) * w->net->logit_stride;
-        head_logits(w, w->tape[top].out + first * stride, b1 - b0, logits);
+        head_logits(w, first, b1 - b0, logits);
         for (i64 b = 0; b < b1 - b0; b++) {
             score_row(w, first + b, logits + b * w->net->logit_stride, w->learns);
         }

@@ -67,13 +67,17 @@ static i64 reserve(i64 *cursor, i64 floats)
 
 static void reserve_matrix(const Net *net, const Layer *l, Matrix *m, int rows_only, i64 *cursor)
 {
-    /* Pairs of bfloat16 halve the rows; tokens pick whole float32 rows. */
-    int half = net->half && !rows_only;
-    i64 depth = half ? (m->width + 1) / 2 : m->width;
-    m->ahead = reserve(cursor, l->blocks * PANEL * depth);
+    /* Tokens pick whole float32 rows. */
+    int kind = rows_only ? FULL : net->kind;
     i64 entries = l->blocks * PANEL;
-    m->back = rows_only ? -1
-                        : reserve(cursor, (half ? entries / 2 : entries) * round_up(m->width, LANES));
+    m->ahead = reserve(cursor, entries * words(m->width, kind));
+    m->step = m->offset = m->back = -1;
+    if (kind == BYTE) {
+        m->step = reserve(cursor, entries);
+        m->offset = reserve(cursor, entries);
+    } else if (!rows_only) {
+        m->back = reserve(cursor, words(entries, kind) * round_up(m->width, LANES));
+    }
 }
 
 static void lay_out_packed(Net *net)
@@ -84,7 +88,9 @@ static void lay_out_packed(Net *net)
         i64 entries = l->blocks * PANEL, units = l->blocks * LANES;
         reserve_matrix(net, l, &l->ih, k == 0 && net->input == INPUT_ONE_HOT, &cursor);
         /* The gradient of one-hot vectors is asked for by tests and saliency only. */
-        if (l->ih.back < 0) l->ih.back = reserve(&cursor, entries * round_up(l->ih.width, LANES));
+        if (l->ih.back < 0 && net->kind != BYTE) {
+            l->ih.back = reserve(&cursor, entries * round_up(l->ih.width, LANES));
+        }
         reserve_matrix(net, l, &l->hh, 0, &cursor);
         if (l->gg.width) reserve_matrix(net, l, &l->gg, 0, &cursor);
         l->packed_bias = reserve(&cursor, entries);
@@ -95,9 +101,16 @@ static void lay_out_packed(Net *net)
         l->packed_norm_c = reserve(&cursor, 2 * units);
     }
     i64 top = net->layer[net->layers - 1].units;
-    net->packed_head = reserve(&cursor, top * net->logit_stride);
-    net->packed_head_back = reserve(&cursor, net->outputs * round_up(top, LANES));
+    net->packed_head = reserve(&cursor, words(top, net->head_kind) * net->logit_stride);
+    net->packed_head_back = net->packed_head_step = net->packed_head_offset = -1;
     net->packed_head_bias = reserve(&cursor, net->logit_stride);
+    if (net->head_kind == BYTE) {
+        net->packed_head_step = reserve(&cursor, net->logit_stride);
+        net->packed_head_offset = reserve(&cursor, net->logit_stride);
+    } else {
+        net->packed_head_back =
+            reserve(&cursor, words(net->outputs, net->head_kind) * round_up(top, LANES));
+    }
     net->packed = cursor;
 }
 
@@ -152,8 +165,17 @@ i64 net_read(Net *net, const i64 *d, i64 length)
                       d[D_FEATURES] != d[D_SIZES + d[D_LAYERS] - 1])) {
         return REFUSED_DESCRIPTION;
     }
-    net->half = d[D_PRECISION] != PRECISION_FLOAT32;
-    if (net->half && (flags & (CELL_LAYER_NORM | CELL_FULL_GATE_RECURRENCE))) {
+    net->kind = (int)d[D_PRECISION];
+    if (net->kind != KIND(net->kind)) return REFUSED_DESCRIPTION;
+    net->half = net->kind == HALF;
+    /* What reads tokens predicts them. Values keep all their digits, and few outputs cost little. */
+    int small = input != INPUT_VECTOR && d[D_OUTPUTS] >= 32;
+    net->head_kind = net->kind == HALF && !small ? FULL : net->kind;
+    if (net->kind != FULL && (flags & (CELL_LAYER_NORM | CELL_FULL_GATE_RECURRENCE))) {
+        return REFUSED_DESCRIPTION;
+    }
+    /* Sums of more products than this could leave 32 bits. */
+    if (net->kind == BYTE && input != INPUT_ONE_HOT && d[D_FEATURES] > 65536) {
         return REFUSED_DESCRIPTION;
     }
     net->input = input;

@@ -14,6 +14,7 @@ typedef struct {
     i64 weight; /* offset in the flat weights */
     i64 ahead;  /* offset in the packed ones: [unit block][k][slot][lane], for the forward pass */
     i64 back;   /* [column panel][unit block, slot, lane][column], for the backward pass */
+    i64 step, offset; /* BYTE: of the forward form's columns, [unit block][slot][lane]; see pack.c */
     int row_of_slot[4]; /* which row block a slot takes, or -1 */
 } Matrix;
 
@@ -32,7 +33,9 @@ typedef struct {
 } Layer;
 
 typedef struct {
-    int input, tied, flags, half, slots;
+    int input, tied, flags;
+    int kind; /* how the factors of products are stored: FULL, HALF or BYTE */
+    int half; /* whether that is HALF */
     i64 tokens, features, outputs, layers;
     i64 gates;     /* row blocks of the weights */
     i64 sigmoids;  /* of those, how many are gates proper */
@@ -42,7 +45,8 @@ typedef struct {
     i64 embedding, head_weight, head_bias; /* flat offsets, or -1 */
     i64 head_stride;
     i64 logit_stride;
-    i64 packed_head, packed_head_back, packed_head_bias;
+    i64 packed_head, packed_head_back, packed_head_bias, packed_head_step, packed_head_offset;
+    int head_kind; /* as kind, or FULL */
     i64 params, packed;
     Layer layer[MAX_LAYERS];
 } Net;

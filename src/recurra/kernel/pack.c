@@ -10,30 +10,74 @@ INLINE const float *row_of(const Layer *l, const Matrix *m, const float *params,
     return params + m->weight + (m->row_of_slot[s] * l->units + n) * m->stride;
 }
 
+/* Write a row of weights, padded to ROW with zeros, as words of a kind other than BYTE into every
+ * `pitch`-th word. */
+INLINE void pack_row(const float *row, i64 width, const int kind, float *to, i64 pitch)
+{
+    i64 depth = words(width, kind);
+    if (!row) {
+        for (i64 k = 0; k < depth; k++) to[k * pitch] = 0.0f;
+    } else if (kind == FULL) {
+        for (i64 k = 0; k < depth; k++) to[k * pitch] = row[k];
+    } else {
+        for (i64 k = 0; k < depth; k += LANES / 2) {
+            uint32_t pairs[LANES / 2];
+            store_half((uint16_t *)pairs, load(row + 2 * k));
+            for (i64 i = 0; i < LANES / 2 && k + i < depth; i++) {
+                ((uint32_t *)to)[(k + i) * pitch] = pairs[i];
+            }
+        }
+    }
+}
+
 /* ahead[u][k][s][j] = weight[s * H + u * LANES + j][k]; with `half`, pairs (k, k + 1). */
 static void pack_ahead(
     const Layer *l, const Matrix *m, const float *params, float *packed, int half, i64 u)
 {
-    i64 depth = half ? (m->width + 1) / 2 : m->width;
-    float *to = packed + m->ahead + u * depth * PANEL;
+    float *to = packed + m->ahead + u * words(m->width, half) * PANEL;
     for (int s = 0; s < 4; s++) {
         for (int j = 0; j < LANES; j++) {
             const float *row = row_of(l, m, params, s, u * LANES + j);
-            float *column = to + s * LANES + j;
-            if (!row) {
-                for (i64 k = 0; k < depth; k++) column[k * PANEL] = 0.0f;
-            } else if (!half) {
-                for (i64 k = 0; k < depth; k++) column[k * PANEL] = row[k];
-            } else {
-                /* Rows are padded to ROW with zeros, so whole vectors may be read. */
-                for (i64 k = 0; k < depth; k += LANES / 2) {
-                    uint32_t pairs[LANES / 2];
-                    store_half((uint16_t *)pairs, load(row + 2 * k));
-                    for (i64 i = 0; i < LANES / 2 && k + i < depth; i++) {
-                        ((uint32_t *)column)[(k + i) * PANEL] = pairs[i];
-                    }
-                }
-            }
+            if (half) pack_row(row, m->width, HALF, to + s * LANES + j, PANEL);
+            else pack_row(row, m->width, FULL, to + s * LANES + j, PANEL);
+        }
+    }
+}
+
+/* Write a row of weights, padded to ROW with zeros, as signed 8-bit integers of its own step into
+ * every `pitch`-th word, words(width) of them. Writes the step, the row's largest size / 127, and the
+ * offset: -128 times the sum of the integers, for activations are stored plus 128. */
+static void pack_bytes(const float *row, i64 width, uint32_t *to, i64 pitch, float *step,
+                       int32_t *offset)
+{
+    i64 depth = words(width, BYTE);
+    int32_t sum = 0;
+    *step = row ? byte_step(row, round_up(width, ROW)) : 0.0f;
+    for (i64 k = 0; k < depth; k += ROW / 4) {
+        uint8_t bytes[ROW] = {0};
+        if (row) store_bytes(row + 4 * k, ROW, *step, bytes);
+        for (i64 i = 0; i < ROW && row; i++) {
+            bytes[i] ^= 0x80; /* of byte + 128, two's complement */
+            sum += (int8_t)bytes[i];
+        }
+        for (i64 i = 0; i < least(ROW / 4, depth - k); i++) {
+            const uint8_t *b = bytes + 4 * i;
+            to[(k + i) * pitch] = (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 |
+                                  (uint32_t)b[3] << 24;
+        }
+    }
+    *offset = -128 * sum;
+}
+
+static void pack_ahead_bytes(const Layer *l, const Matrix *m, const float *params, float *packed, i64 u)
+{
+    float *to = packed + m->ahead + u * words(m->width, BYTE) * PANEL;
+    for (int s = 0; s < 4; s++) {
+        for (int j = 0; j < LANES; j++) {
+            i64 entry = u * PANEL + s * LANES + j;
+            pack_bytes(row_of(l, m, params, s, u * LANES + j), m->width,
+                       (uint32_t *)to + s * LANES + j, PANEL, packed + m->step + entry,
+                       (int32_t *)(packed + m->offset) + entry);
         }
     }
 }
@@ -102,19 +146,31 @@ static void pack_head(
     const float *weight = params + net->head_weight;
     for (i64 panel = thread; panel * PANEL < outputs; panel += threads) {
         i64 first = panel * PANEL, width = round_up(least(outputs - first, PANEL), LANES);
-        float *to = packed + net->packed_head + units * first;
+        float *to = packed + net->packed_head + words(units, net->head_kind) * first;
         for (i64 v = 0; v < width; v++) {
             const float *row = first + v < outputs ? weight + (first + v) * net->head_stride : 0;
-            for (i64 k = 0; k < units; k++) to[k * width + v] = row ? row[k] : 0.0f;
+            if (net->head_kind == BYTE) {
+                pack_bytes(row, units, (uint32_t *)to + v, width,
+                           packed + net->packed_head_step + first + v,
+                           (int32_t *)(packed + net->packed_head_offset) + first + v);
+            } else {
+                pack_row(row, units, net->head_kind, to + v, width);
+            }
             packed[net->packed_head_bias + first + v] = row ? params[net->head_bias + first + v] : -1e30f;
         }
     }
     if (!back) return;
     for (i64 panel = thread; panel * PANEL < units; panel += threads) {
         i64 first = panel * PANEL, width = round_up(least(units - first, PANEL), LANES);
-        float *to = packed + net->packed_head_back + outputs * first;
-        for (i64 v = 0; v < outputs; v++) {
-            copy(to + v * width, weight + v * net->head_stride + first, width);
+        int half = net->head_kind == HALF;
+        float *to = packed + net->packed_head_back + words(outputs, net->head_kind) * first;
+        for (i64 v = 0; v < outputs; v += 1 + half, to += width) {
+            const float *row = weight + v * net->head_stride + first;
+            if (!half) copy(to, row, width);
+            for (i64 n = 0; n < width && half; n += LANES) {
+                vf high = v + 1 < outputs ? load(row + net->head_stride + n) : zero();
+                store(to + n, pair_halves(to_half(load(row + n)), to_half(high)));
+            }
         }
     }
 }
@@ -126,8 +182,13 @@ void pack_weights(
         const Layer *l = &net->layer[k];
         int one_hot = k == 0 && net->input == INPUT_ONE_HOT;
         for (i64 u = thread; u < l->blocks; u += threads) {
-            pack_ahead(l, &l->ih, params, packed, net->half && !one_hot, u);
-            pack_ahead(l, &l->hh, params, packed, net->half, u);
+            if (net->kind != BYTE || one_hot) {
+                pack_ahead(l, &l->ih, params, packed, net->half && !one_hot, u);
+            } else {
+                pack_ahead_bytes(l, &l->ih, params, packed, u);
+            }
+            if (net->kind != BYTE) pack_ahead(l, &l->hh, params, packed, net->half, u);
+            else pack_ahead_bytes(l, &l->hh, params, packed, u);
             if (l->gg.width) pack_ahead(l, &l->gg, params, packed, net->half, u);
             pack_vectors(net, l, params, packed, u);
         }

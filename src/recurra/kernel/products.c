@@ -1,15 +1,26 @@
 /* See products.h. */
 #include "products.h"
 
-INLINE void tile(const Product *p, const int half, const int rows, const int vectors, i64 first)
+/* Where the sums of row m, vector j begin, and what they are in the end. */
+INLINE vf first_sum(const Product *p, const int kind, const float *c, int j)
+{
+    if (kind == BYTE) return load(p->b_offset + j * LANES);
+    return p->add ? load(c + j * LANES) : p->bias ? load(p->bias + j * LANES) : zero();
+}
+
+INLINE vf last_sum(const Product *p, const int kind, vf sum, i64 m, const float *c, int j)
+{
+    if (kind != BYTE) return sum;
+    vf start = p->add ? load(c + j * LANES) : p->bias ? load(p->bias + j * LANES) : zero();
+    return byte_sum(sum, p->a_step[m], load(p->b_step + j * LANES), start);
+}
+
+INLINE void tile(const Product *p, const int kind, const int rows, const int vectors, i64 first)
 {
     vf acc[TILE_ROWS][4];
     float *c = p->c + first * p->c_row;
     UNROLL for (int m = 0; m < rows; m++) {
-        UNROLL for (int j = 0; j < vectors; j++) {
-            acc[m][j] = p->add ? load(c + m * p->c_row + j * LANES)
-                               : p->bias ? load(p->bias + j * LANES) : zero();
-        }
+        UNROLL for (int j = 0; j < vectors; j++) acc[m][j] = first_sum(p, kind, c + m * p->c_row, j);
     }
     const float *a = p->a + first * p->a_row, *b = p->b;
     for (i64 q = 0; q < p->blocks; q++) {
@@ -17,95 +28,119 @@ INLINE void tile(const Product *p, const int half, const int rows, const int vec
         /* Its compilers keep constant strides out of the few registers that addresses have. */
         const i64 width = vectors * LANES;
         if (p->a_row == 1 && p->a_k == LANES && p->b_row == width) {
-            tile_steps(half, rows, vectors, a, 1, LANES, b, width, p->depth, acc);
+            tile_steps(kind, rows, vectors, a, 1, LANES, b, width, p->depth, acc);
         } else if (p->a_k == 1 && p->b_row == width) {
-            tile_steps(half, rows, vectors, a, p->a_row, 1, b, width, p->depth, acc);
+            tile_steps(kind, rows, vectors, a, p->a_row, 1, b, width, p->depth, acc);
         } else
 #endif
-            tile_steps(half, rows, vectors, a, p->a_row, p->a_k, b, p->b_row, p->depth, acc);
+            tile_steps(kind, rows, vectors, a, p->a_row, p->a_k, b, p->b_row, p->depth, acc);
         a += p->a_block;
         b += p->depth * p->b_row;
     }
     UNROLL for (int m = 0; m < rows; m++) {
-        UNROLL for (int j = 0; j < vectors; j++) store(c + m * p->c_row + j * LANES, acc[m][j]);
+        UNROLL for (int j = 0; j < vectors; j++) {
+            float *to = c + m * p->c_row;
+            store(to + j * LANES, last_sum(p, kind, acc[m][j], first + m, to, j));
+        }
     }
 }
 
-#define DEFINE(name, half, vectors) \
+#define DEFINE(name, kind, vectors) \
     static void name(const Product *p, i64 total) \
     { \
-        FOR_ROW_GROUPS(total, first, DEFINE_CALL_##half##_##vectors) \
+        FOR_ROW_GROUPS(total, first, CALL_##kind##_##vectors) \
     }
-#define DEFINE_CALL_0_1(rows) tile(p, 0, rows, 1, first)
-#define DEFINE_CALL_0_2(rows) tile(p, 0, rows, 2, first)
-#define DEFINE_CALL_0_3(rows) tile(p, 0, rows, 3, first)
-#define DEFINE_CALL_0_4(rows) tile(p, 0, rows, 4, first)
-#define DEFINE_CALL_1_1(rows) tile(p, 1, rows, 1, first)
-#define DEFINE_CALL_1_2(rows) tile(p, 1, rows, 2, first)
-#define DEFINE_CALL_1_3(rows) tile(p, 1, rows, 3, first)
-#define DEFINE_CALL_1_4(rows) tile(p, 1, rows, 4, first)
+#define CALL_FULL_1(rows) tile(p, FULL, rows, 1, first)
+#define CALL_FULL_2(rows) tile(p, FULL, rows, 2, first)
+#define CALL_FULL_3(rows) tile(p, FULL, rows, 3, first)
+#define CALL_FULL_4(rows) tile(p, FULL, rows, 4, first)
+#define CALL_HALF_1(rows) tile(p, HALF, rows, 1, first)
+#define CALL_HALF_2(rows) tile(p, HALF, rows, 2, first)
+#define CALL_HALF_3(rows) tile(p, HALF, rows, 3, first)
+#define CALL_HALF_4(rows) tile(p, HALF, rows, 4, first)
+#define CALL_BYTE_1(rows) tile(p, BYTE, rows, 1, first)
+#define CALL_BYTE_2(rows) tile(p, BYTE, rows, 2, first)
+#define CALL_BYTE_3(rows) tile(p, BYTE, rows, 3, first)
+#define CALL_BYTE_4(rows) tile(p, BYTE, rows, 4, first)
 
-DEFINE(product_1, 0, 1)
-DEFINE(product_2, 0, 2)
-DEFINE(product_3, 0, 3)
-DEFINE(product_4, 0, 4)
-DEFINE(product_half_1, 1, 1)
-DEFINE(product_half_2, 1, 2)
-DEFINE(product_half_3, 1, 3)
-DEFINE(product_half_4, 1, 4)
+DEFINE(full_1, FULL, 1)
+DEFINE(full_2, FULL, 2)
+DEFINE(full_3, FULL, 3)
+DEFINE(full_4, FULL, 4)
+#ifndef RECURRA_FLOAT32_ONLY
+DEFINE(half_1, HALF, 1)
+DEFINE(half_2, HALF, 2)
+DEFINE(half_3, HALF, 3)
+DEFINE(half_4, HALF, 4)
+DEFINE(byte_1, BYTE, 1)
+DEFINE(byte_2, BYTE, 2)
+DEFINE(byte_3, BYTE, 3)
+DEFINE(byte_4, BYTE, 4)
+#endif
 
-void product(const Product *p, int half, i64 rows, int vectors)
+void product(const Product *p, int kind, i64 rows, int vectors)
 {
-    switch (vectors + 4 * half) {
-    case 1: product_1(p, rows); break;
-    case 2: product_2(p, rows); break;
-    case 3: product_3(p, rows); break;
-    case 4: product_4(p, rows); break;
-    case 5: product_half_1(p, rows); break;
-    case 6: product_half_2(p, rows); break;
-    case 7: product_half_3(p, rows); break;
-    default: product_half_4(p, rows); break;
-    }
+    static void (*const all[][4])(const Product *, i64) = {
+        {full_1, full_2, full_3, full_4},
+#ifndef RECURRA_FLOAT32_ONLY
+        {half_1, half_2, half_3, half_4},
+        {byte_1, byte_2, byte_3, byte_4},
+#endif
+    };
+    all[KIND(kind)][vectors - 1](p, rows);
 }
 
 /* One row, two panels side by side: a single panel's few sums would wait for each other. */
-INLINE void single_pair(const Product *p, const int half, const int vectors, const float *next)
+INLINE void single_pair(const Product *p, const int kind, const int vectors)
 {
-    vf acc[2][4];
-    UNROLL for (int j = 0; j < 4; j++) acc[0][j] = p->bias ? load(p->bias + j * LANES) : zero();
-    UNROLL for (int j = 0; j < vectors; j++) {
-        acc[1][j] = p->bias ? load(p->bias + PANEL + j * LANES) : zero();
+    Product q = *p;
+    q.b += p->depth * PANEL;
+    q.c += PANEL;
+    if (q.bias) q.bias += PANEL;
+    if (kind == BYTE) {
+        q.b_step += PANEL;
+        q.b_offset += PANEL;
     }
+    vf acc[2][4];
+    UNROLL for (int j = 0; j < 4; j++) acc[0][j] = first_sum(p, kind, p->c, j);
+    UNROLL for (int j = 0; j < vectors; j++) acc[1][j] = first_sum(&q, kind, q.c, j);
     for (i64 k = 0; k < p->depth; k++) {
         vf x = splat(p->a[k * p->a_k]);
         UNROLL for (int j = 0; j < 4; j++) {
-            acc[0][j] = tile_multiply_add(half, x, load(p->b + k * PANEL + j * LANES), acc[0][j]);
+            acc[0][j] = tile_multiply_add(kind, x, load(p->b + k * PANEL + j * LANES), acc[0][j]);
         }
         UNROLL for (int j = 0; j < vectors; j++) {
             acc[1][j] = tile_multiply_add(
-                half, x, load(next + (k * vectors + j) * LANES), acc[1][j]);
+                kind, x, load(q.b + (k * vectors + j) * LANES), acc[1][j]);
         }
     }
-    UNROLL for (int j = 0; j < 4; j++) store(p->c + j * LANES, acc[0][j]);
-    UNROLL for (int j = 0; j < vectors; j++) store(p->c + PANEL + j * LANES, acc[1][j]);
-}
-
-static void single_pair_any(const Product *p, int half, int vectors)
-{
-    const float *next = p->b + p->depth * PANEL;
-    switch (vectors + 4 * half) {
-    case 1: single_pair(p, 0, 1, next); break;
-    case 2: single_pair(p, 0, 2, next); break;
-    case 3: single_pair(p, 0, 3, next); break;
-    case 4: single_pair(p, 0, 4, next); break;
-    case 5: single_pair(p, 1, 1, next); break;
-    case 6: single_pair(p, 1, 2, next); break;
-    case 7: single_pair(p, 1, 3, next); break;
-    default: single_pair(p, 1, 4, next);
+    UNROLL for (int j = 0; j < 4; j++) {
+        store(p->c + j * LANES, last_sum(p, kind, acc[0][j], 0, p->c, j));
+    }
+    UNROLL for (int j = 0; j < vectors; j++) {
+        store(q.c + j * LANES, last_sum(&q, kind, acc[1][j], 0, q.c, j));
     }
 }
 
-void product_panels(const Product *p, int half, i64 rows, i64 columns)
+INLINE void single_pair_of(const Product *p, const int kind, int vectors)
+{
+    switch (vectors) {
+    case 1: single_pair(p, kind, 1); break;
+    case 2: single_pair(p, kind, 2); break;
+    case 3: single_pair(p, kind, 3); break;
+    default: single_pair(p, kind, 4);
+    }
+}
+
+static void single_pair_any(const Product *p, int kind, int vectors)
+{
+    kind = KIND(kind);
+    if (kind == FULL) single_pair_of(p, FULL, vectors);
+    else if (kind == HALF) single_pair_of(p, HALF, vectors);
+    else single_pair_of(p, BYTE, vectors);
+}
+
+void product_panels(const Product *p, int kind, i64 rows, i64 columns)
 {
     Product panel = *p;
     int pairs = rows == 1 && p->blocks == 1 && !p->add;
@@ -113,15 +148,19 @@ void product_panels(const Product *p, int half, i64 rows, i64 columns)
         i64 left = columns - done, panels = pairs && left > PANEL ? 2 : 1;
         int vectors = (int)((least(left - (panels - 1) * PANEL, PANEL) + LANES - 1) / LANES);
         if (panels == 2) {
-            single_pair_any(&panel, half, vectors);
+            single_pair_any(&panel, kind, vectors);
         } else {
             panel.b_row = vectors * LANES;
-            product(&panel, half, rows, vectors);
+            product(&panel, kind, rows, vectors);
         }
         i64 width = (panels - 1) * PANEL + vectors * LANES;
         panel.b += p->blocks * p->depth * width;
         panel.c += panels * PANEL;
         if (panel.bias) panel.bias += panels * PANEL;
+        if (kind == BYTE) {
+            panel.b_step += panels * PANEL;
+            panel.b_offset += panels * PANEL;
+        }
         done += panels * PANEL;
     }
 }

@@ -10,7 +10,7 @@
 #include "simd.h"
 
 /* c[m, :] (+)= sum over q, k of a[m, q, k] * b[q * depth + k, :].
- * Strides count floats; with `half`, pairs of bfloat16, and the depth counts pairs. */
+ * Strides and the depth count 32-bit words of the kind (simd.h) of both factors. */
 typedef struct {
     const float *a;
     i64 a_row, a_k, a_block;
@@ -21,18 +21,26 @@ typedef struct {
     i64 c_row;
     const float *bias; /* start from this row, if not null */
     int add;           /* start from what c holds */
+    /* BYTE: steps of a [m], of columns of b, and -128 times the sums of columns, as integers. */
+    const float *a_step, *b_step, *b_offset;
 } Product;
 
 /* Make `rows` rows of a product, `vectors` (1 to 4) vectors wide. */
-void product(const Product *p, int half, i64 rows, int vectors);
+void product(const Product *p, int kind, i64 rows, int vectors);
 
 /* Columns in panels of PANEL: c[rows, columns] (+)= a b, with b packed as [panel][depth][width]. The
  * columns are padded to whole vectors in c. */
-void product_panels(const Product *p, int half, i64 rows, i64 columns);
+void product_panels(const Product *p, int kind, i64 rows, i64 columns);
+
+/* start + what integer sums over (byte + 128) * byte, begun at b_offset, stand for. */
+INLINE vf byte_sum(vf sum, float a_step, vf b_step, vf start)
+{
+    return madd(__builtin_convertvector((vi)sum, vf), b_step * a_step, start);
+}
 
 /* The inner loop: acc[m][j] += a[m, k] * b[k, j]. Inlined with constant rows and vectors. */
 INLINE void tile_steps(
-    const int half, const int rows, const int vectors, const float *a, i64 a_row, i64 a_k,
+    const int kind, const int rows, const int vectors, const float *a, i64 a_row, i64 a_k,
     const float *b, i64 b_row, i64 depth, vf acc[TILE_ROWS][4])
 {
     for (i64 k = 0; k < depth; k++) {
@@ -41,7 +49,7 @@ INLINE void tile_steps(
         UNROLL for (int m = 0; m < rows; m++) {
             vf x = splat(a[m * a_row]);
             UNROLL for (int j = 0; j < vectors; j++) {
-                acc[m][j] = tile_multiply_add(half, x, w[j], acc[m][j]);
+                acc[m][j] = tile_multiply_add(kind, x, w[j], acc[m][j]);
             }
         }
         a += a_k;

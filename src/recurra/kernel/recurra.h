@@ -34,6 +34,7 @@ enum {
     D_LAYERS, D_SIZES
 };
 enum { INPUT_ONE_HOT, INPUT_EMBEDDING, INPUT_VECTOR };
+/* Of the factors of matrix products. PRECISION_INT8 runs and draws, but does not learn. */
 enum { PRECISION_FLOAT32, PRECISION_BFLOAT16, PRECISION_INT8 };
 enum {
     CELL_COUPLED = 1, CELL_PEEPHOLE = 2, CELL_NO_INPUT_GATE = 4, CELL_NO_FORGET_GATE = 8,
@@ -59,6 +60,9 @@ enum {
     MODE_BACKWARD,  /* gradients of sum(outputs * doutputs) */
     MODE_GRADIENTS, /* loss and its gradients */
     MODE_TRAIN,     /* loss, gradients, clipping, one update of the weights */
+    /* Both learn from any other loss in two halves: with `outputs` and no `doutputs` they run
+     * forward, write the outputs, and stop; the same job with `doutputs` in place of `outputs`,
+     * and the workspace as it was left, goes on from there. Targets and weights are not read. */
     MODE_GENERATE   /* draw `count` tokens a sequence */
 };
 enum { RULE_SGD, RULE_ADAGRAD, RULE_RMSPROP, RULE_ADAM, RULE_ADAMW };

@@ -2,7 +2,6 @@
 #include "functions.h"
 #include "pack.h"
 #include "random.h"
-#include "sampling.h"
 #include "threads.h"
 #include "window.h"
 
@@ -70,6 +69,8 @@ static i64 check(const RecurraJob *job, Net *net)
         !(job->recurrent_dropout >= 0 && job->recurrent_dropout < 1)) {
         return REFUSED_OPTION;
     }
+    int learns = job->mode >= MODE_BACKWARD && job->mode <= MODE_TRAIN;
+    if (learns && net->kind == BYTE) return REFUSED_OPTION;
     int scored = job->mode == MODE_EVALUATE || job->mode >= MODE_GRADIENTS;
     if (scored && net->outputs < 1) return REFUSED_OPTION;
     if (job->mode == MODE_TRAIN &&
@@ -85,6 +86,13 @@ static i64 check(const RecurraJob *job, Net *net)
     return 0;
 }
 
+/* Whether the caller computes the loss: it learns in two halves, see recurra.h. */
+static int foreign(const RecurraJob *job)
+{
+    return (job->mode == MODE_GRADIENTS || job->mode == MODE_TRAIN) &&
+           (job->outputs || job->doutputs);
+}
+
 /* The arrays that a mode reads and writes are all there. */
 static i64 check_arrays(const RecurraJob *job, const Net *net)
 {
@@ -93,7 +101,8 @@ static i64 check_arrays(const RecurraJob *job, const Net *net)
     int missing = !job->params || !job->packed || !job->workspace || !job->state_in;
     missing |= net->input == INPUT_VECTOR ? !job->vectors : !job->tokens;
     missing |= (mode == MODE_EVALUATE || mode == MODE_GRADIENTS || mode == MODE_TRAIN) &&
-               (!job->targets || !job->report);
+               ((!job->targets && !foreign(job)) || !job->report);
+    missing |= foreign(job) && job->outputs && job->doutputs;
     missing |= mode == MODE_BACKWARD && !job->doutputs;
     missing |= learns && !job->grads;
     missing |= mode == MODE_TRAIN && job->parts > 1 && !job->gathered;
@@ -112,7 +121,9 @@ static i64 check_tokens(const RecurraJob *job, const Net *net)
         if (net->input != INPUT_VECTOR && (uint64_t)job->tokens[r] >= (uint64_t)net->tokens) {
             return REFUSED_TOKEN;
         }
-        if (scored && (uint64_t)job->targets[r] >= (uint64_t)net->outputs) return REFUSED_TOKEN;
+        if (scored && !foreign(job) && (uint64_t)job->targets[r] >= (uint64_t)net->outputs) {
+            return REFUSED_TOKEN;
+        }
     }
     return 0;
 }
@@ -194,20 +205,22 @@ static void draw_masks(Window *w, i64 k, i64 b0, i64 b1)
     }
 }
 
-/* One row of what the bottom layer reads. */
-static void place_input(Window *w, i64 row, const float *from)
+void place_input(Window *w, i64 row, const float *from)
 {
     const Net *net = w->net;
     float *to = w->x + row * net->feature_stride;
     copy(to, from, net->features);
     clear(to + net->features, net->feature_stride - net->features);
+    if (w->x_byte) {
+        quantise(to, net->feature_stride, w->x_byte + row * net->feature_stride, w->x_step + row);
+    }
     if (!w->x_half) return;
     for (i64 n = 0; n < net->feature_stride; n += LANES) {
         store_half(w->x_half + row * net->feature_stride + n, load(to + n));
     }
 }
 
-static const float *input_row(const Window *w, i64 row, i64 token)
+const float *input_row(const Window *w, i64 row, i64 token)
 {
     const Net *net = w->net;
     if (net->input == INPUT_VECTOR) return w->job->vectors + row * net->features;
@@ -288,7 +301,7 @@ static void write_outputs(Window *w, i64 b0, i64 b1)
         i64 from_row = stride;
         if (net->outputs) {
             float *logits = w->logits + (t % w->head_times * w->batch + b0) * net->logit_stride;
-            head_logits(w, from, b1 - b0, logits);
+            head_logits(w, row, b1 - b0, logits);
             from = logits;
             from_row = net->logit_stride;
         }
@@ -319,6 +332,7 @@ static void given_gradient(Window *w, i64 t0, i64 t1, i64 b0, i64 b1)
             float *to = logits + b * net->logit_stride;
             copy(to, w->job->doutputs + (row + b) * net->outputs, net->outputs);
             clear(to + net->outputs, net->logit_stride - net->outputs);
+            head_gradient_row(net, to);
         }
         head_pull(w, t, logits, b0, b1);
     }
@@ -330,7 +344,7 @@ static void run_head(Window *w, i64 b0, i64 b1, i64 thread, i64 threads, void *p
     i64 step = w->head_times ? w->head_times : w->time;
     for (i64 t0 = 0; t0 < w->time; t0 += step) {
         i64 t1 = least(w->time, t0 + step);
-        if (w->job->mode == MODE_BACKWARD) given_gradient(w, t0, t1, b0, b1);
+        if (w->job->doutputs) given_gradient(w, t0, t1, b0, b1);
         else head_loss(w, t0, t1, b0, b1);
         if (!w->learns || step >= w->time) continue;
         pool_barrier(pool, threads);
@@ -401,64 +415,30 @@ static void learn(Window *w, i64 thread, i64 threads, void *pool)
     if (thread == 0) job->report[4] = norm;
 }
 
-/* Draw `count` tokens for each of this thread's sequences. Threads never meet. */
-static void generate(Window *w, i64 b0, i64 b1, i64 thread)
-{
-    const RecurraJob *job = w->job;
-    const Net *net = w->net;
-    i64 top = net->layers - 1;
-    float *scratch = w->scratch + thread * w->scratch_floats;
-    for (i64 n = 0; n < job->count; n++) {
-        const i64 *tokens = n ? job->drawn + (n - 1) * w->batch : job->tokens;
-        for (i64 b = b0; b < b1 && w->x; b++) place_input(w, b, input_row(w, b, tokens[b]));
-        for (i64 k = 0; k < net->layers; k++) {
-            layer_forward(w, k, w->x || k ? 0 : tokens, b0, b1);
-        }
-        float *logits = w->logits + b0 * net->logit_stride;
-        head_logits(w, w->tape[top].out + b0 * net->layer[top].stride, b1 - b0, logits);
-        for (i64 b = b0; b < b1; b++) {
-            job->drawn[n * w->batch + b] =
-                sample(job, w->logits + b * net->logit_stride, net->outputs, job->lanes[b], n, scratch,
-                       job->log_probs + n * w->batch + b);
-        }
-        for (i64 k = 0; k < net->layers; k++) {
-            const Layer *l = &net->layer[k];
-            i64 size = (b1 - b0) * l->stride, from = (w->batch + b0) * l->stride;
-            copy(w->tape[k].h + b0 * l->stride, w->tape[k].h + from, size);
-            copy(w->tape[k].c + b0 * l->stride, w->tape[k].c + from, size);
-        }
-    }
-    for (i64 k = 0; k < net->layers; k++) {
-        const Layer *l = &net->layer[k];
-        StatePart part = state_part(net, job->state_out, w->batch, k);
-        for (i64 b = b0; b < b1; b++) {
-            copy(part.h + b * l->units, w->tape[k].h + b * l->stride, l->units);
-            if (part.c) copy(part.c + b * l->units, w->tape[k].c + b * l->stride, l->units);
-        }
-    }
-}
-
 static void work(void *context, i64 thread, i64 threads, void *pool)
 {
     Window *w = context;
     const RecurraJob *job = w->job;
     const Net *net = w->net;
     i64 b0 = w->batch * thread / threads, b1 = w->batch * (thread + 1) / threads;
-    if (job->pack) {
+    int second = foreign(job) && job->doutputs;
+    if (job->pack && !second) {
         pack_weights(net, job->params, w->packed, w->learns ? (job->dinputs ? 2 : 1) : 0, thread,
                      threads);
     }
-    place(w, b0, b1);
+    if (!second) place(w, b0, b1);
     pool_barrier(pool, threads);
     if (job->mode == MODE_GENERATE) {
-        generate(w, b0, b1, thread);
+        if (threads > w->batch) generate_together(w, thread, threads, pool);
+        else generate(w, b0, b1, thread);
         return;
     }
     const i64 *tokens = net->input == INPUT_ONE_HOT ? job->tokens : 0;
-    for (i64 k = 0; k < net->layers; k++) layer_forward(w, k, k ? 0 : tokens, b0, b1);
+    for (i64 k = 0; k < net->layers && !second; k++) layer_forward(w, k, k ? 0 : tokens, b0, b1);
     if (job->trace) write_trace(w, b0, b1);
-    if (job->mode == MODE_FORWARD && job->outputs) write_outputs(w, b0, b1);
-    if (job->mode == MODE_FORWARD) return;
+    int first = job->mode == MODE_FORWARD || (foreign(job) && !second);
+    if (first && job->outputs) write_outputs(w, b0, b1);
+    if (first) return;
     run_head(w, b0, b1, thread, threads, pool);
     if (!w->learns) return;
     run_backward(w, b0, b1);
@@ -499,9 +479,11 @@ int64_t recurra_run(const RecurraJob *job)
         copy(job->state_out, job->state_in, floats);
     }
     prepare(&w);
-    i64 threads = least(least(job->threads, pool_threads(job->pool)), w.batch);
+    i64 threads = least(job->threads, pool_threads(job->pool));
+    if (!shares_steps(&w)) threads = least(threads, w.batch);
     pool_run(job->pool, threads, work, &w);
-    if (job->mode == MODE_EVALUATE || job->mode == MODE_GRADIENTS || job->mode == MODE_TRAIN) {
+    if (job->mode == MODE_EVALUATE ||
+        (!foreign(job) && (job->mode == MODE_GRADIENTS || job->mode == MODE_TRAIN))) {
         report(&w);
     }
     return job->mode == MODE_GENERATE ? job->count : 0;

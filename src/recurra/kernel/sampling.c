@@ -58,21 +58,61 @@ static void cut(const RecurraJob *job, const float *logits, i64 count, float *pr
     copy(probs, kept, count);
 }
 
-/* The first token whose cumulated share exceeds u. */
-static i64 invert(const float *probs, i64 count, double total, double u)
+/* Sum in double, group by group, each in the same order on every build: probabilities are cumulated
+ * in two levels, so that neither sums nor searches wait for one long chain of additions. */
+enum { GROUP = 16 };
+
+static double group_sum(const float *probs, i64 first, i64 count)
+{
+    double lane[8] = {0};
+    if (first + GROUP <= count) {
+        UNROLL for (int j = 0; j < 8; j++) lane[j] = (double)probs[first + j] + probs[first + 8 + j];
+    } else {
+        for (i64 v = first; v < count; v++) lane[v % 8] += probs[v];
+    }
+    return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
+/* Return the sum of all; `sums` takes those of the groups. */
+static double sum_groups(const float *probs, i64 count, double *sums)
+{
+    double total = 0.0;
+    for (i64 first = 0; first < count; first += GROUP) {
+        sums[first / GROUP] = group_sum(probs, first, count);
+        total += sums[first / GROUP];
+    }
+    return total;
+}
+
+/* The first token whose cumulated share exceeds u; it always has a share. */
+static i64 invert(const float *probs, i64 count, const double *sums, double total, double u)
 {
     double so_far = 0.0, wanted = u * total;
-    for (i64 v = 0; v < count; v++) {
-        so_far += probs[v];
-        if (so_far > wanted) return v;
+    i64 first = 0, found = count - 1;
+    while (first + GROUP < count && so_far + sums[first / GROUP] <= wanted) {
+        so_far += sums[first / GROUP];
+        first += GROUP;
     }
-    return count - 1;
+    for (i64 v = first; v < least(first + GROUP, count); v++) {
+        if (probs[v] > 0.0f) found = v;
+        so_far += probs[v];
+        if (so_far > wanted) break;
+    }
+    return found;
+}
+
+/* The first of the largest. */
+static i64 first_of(const float *logits, i64 count, float top)
+{
+    i64 v = 0;
+    while (v < count - 1 && logits[v] != top) v++;
+    return v;
 }
 
 i64 sample(const RecurraJob *job, const float *logits, i64 count, i64 lane, i64 index,
            float *scratch, double *log_prob)
 {
-    i64 padded = round_up(count, 16), likeliest = 0;
+    i64 padded = round_up(count, 16), likeliest = -1;
     float *probs = scratch;
     vf high = load(logits);
     for (i64 v = LANES; v < count; v += LANES) {
@@ -80,7 +120,7 @@ i64 sample(const RecurraJob *job, const float *logits, i64 count, i64 lane, i64 
         high = choose(next > high, next, high);
     }
     float top = max_lanes(high);
-    while (likeliest < count - 1 && logits[likeliest] != top) likeliest++;
+    if (job->greedy || job->resample) likeliest = first_of(logits, count, top);
     vf sum = zero();
     for (i64 v = 0; v < count; v += LANES) {
         vf e = exponential(load(logits + v) - top);
@@ -100,16 +140,16 @@ i64 sample(const RecurraJob *job, const float *logits, i64 count, i64 lane, i64 
             cut(job, logits, count, probs, scratch + padded, (int32_t *)(scratch + 2 * padded));
         }
         for (i64 v = 0; job->min_p > 0 && v < count; v++) {
-            if (probs[v] < job->min_p * probs[likeliest]) probs[v] = 0.0f;
+            if (probs[v] < job->min_p) probs[v] = 0.0f; /* the likeliest has 1 */
         }
-        double total = 0.0;
-        for (i64 v = 0; v < count; v++) total += probs[v];
+        double *sums = (double *)(scratch + padded);
+        double total = sum_groups(probs, count, sums);
         uint64_t words[4];
         random_block((uint64_t)job->seed, STREAM_SAMPLE, (uint64_t)(job->start + index),
                      (uint64_t)lane, 0, words);
-        token = invert(probs, count, total, (double)(words[0] >> 11) * 0x1p-53);
+        token = invert(probs, count, sums, total, (double)(words[0] >> 11) * 0x1p-53);
         if (job->resample && token != likeliest) {
-            token = invert(probs, count, total, (double)(words[1] >> 11) * 0x1p-53);
+            token = invert(probs, count, sums, total, (double)(words[1] >> 11) * 0x1p-53);
         }
     }
     *log_prob = (double)logits[token] - top - normal;

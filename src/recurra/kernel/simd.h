@@ -49,6 +49,8 @@ typedef int32_t vi_any __attribute__((vector_size(LANES * 4), aligned(4), may_al
 typedef uint16_t vh __attribute__((vector_size(LANES * 2)));
 typedef uint16_t vh_any __attribute__((vector_size(LANES * 2), aligned(2), may_alias));
 typedef uint32_t vu __attribute__((vector_size(LANES * 4)));
+typedef int16_t vs __attribute__((vector_size(LANES * 4)));
+typedef uint8_t vb __attribute__((vector_size(LANES)));
 typedef uint8_t vb_any __attribute__((vector_size(LANES), aligned(1), may_alias));
 
 INLINE vf load(const float *p) { return *(const vf_any *)p; }
@@ -135,17 +137,28 @@ INLINE vf square_root(vf x)
 
 INLINE float sum_lanes(vf v)
 {
+#if LANES == 16
+    return _mm512_reduce_add_ps((__m512)v);
+#else
     float s = v[0];
     for (int j = 1; j < LANES; j++) s += v[j];
     return s;
+#endif
 }
 
 INLINE float max_lanes(vf v)
 {
+#if LANES == 16
+    return _mm512_reduce_max_ps((__m512)v);
+#else
     float s = v[0];
     for (int j = 1; j < LANES; j++) s = v[j] > s ? v[j] : s;
     return s;
+#endif
 }
+
+/* Ask for the line of cache at p, which may lie anywhere. */
+INLINE void prefetch(const void *p) { __builtin_prefetch(p); }
 
 /* bfloat16: the upper half of a float32, rounded to nearest even. */
 INLINE vh to_half(vf x)
@@ -163,17 +176,59 @@ INLINE vf from_half(vh x) { return (vf)(__builtin_convertvector(x, vu) << 16); }
 INLINE void store_half(uint16_t *p, vf v) { *(vh_any *)p = to_half(v); }
 INLINE vf load_half(const uint16_t *p) { return from_half(*(const vh_any *)p); }
 
+/* How the factors of a product are stored: each 32-bit word is a float32, a pair of bfloat16 or four
+ * 8-bit integers. The same addressing serves all: rows are `words` long. */
+enum { FULL, HALF, BYTE };
+/* The kind of a product. Browsers load every byte of the code and ask for float32 only: their builds
+ * define RECURRA_FLOAT32_ONLY, refuse the other kinds and leave their loops out. */
+#ifdef RECURRA_FLOAT32_ONLY
+#define KIND(kind) ((void)(kind), FULL)
+#else
+#define KIND(kind) (kind)
+#endif
+INLINE i64 words(i64 count, int kind) { return (count + (1 << kind) - 1) >> kind; }
+
+/* c + the sum of four products, lane by lane: bytes of `a` unsigned, of `b` signed. Exact. */
+INLINE vi byte_products(vi a, vi b, vi c)
+{
+#if defined(__AVX512VNNI__) && LANES == 16
+    return (vi)_mm512_dpbusd_epi32((__m512i)c, (__m512i)a, (__m512i)b);
+#else
+    /* Bytes 0 and 2, then 1 and 3, as 16-bit numbers: products of bytes overflow nothing there. */
+    vi even_a = a & 0x00ff00ff, odd_a = (vi)((vu)a >> 8) & 0x00ff00ff;
+    vs even_b = (vs)((vu)b << 8) >> 8, odd_b = (vs)b >> 8;
+#if LANES == 16 && defined(__AVX512BW__)
+    vi even = (vi)_mm512_madd_epi16((__m512i)even_a, (__m512i)even_b);
+    vi odd = (vi)_mm512_madd_epi16((__m512i)odd_a, (__m512i)odd_b);
+#elif LANES == 8 && defined(__AVX2__)
+    vi even = (vi)_mm256_madd_epi16((__m256i)even_a, (__m256i)even_b);
+    vi odd = (vi)_mm256_madd_epi16((__m256i)odd_a, (__m256i)odd_b);
+#elif LANES == 4 && defined(__SSE2__)
+    vi even = (vi)_mm_madd_epi16((__m128i)even_a, (__m128i)even_b);
+    vi odd = (vi)_mm_madd_epi16((__m128i)odd_a, (__m128i)odd_b);
+#elif defined(__wasm_simd128__)
+    vi even = (vi)wasm_i32x4_dot_i16x8((v128_t)even_a, (v128_t)even_b);
+    vi odd = (vi)wasm_i32x4_dot_i16x8((v128_t)odd_a, (v128_t)odd_b);
+#else
+    vi even = (even_a & 0xffff) * ((vi)((vu)even_b << 16) >> 16) + (even_a >> 16) * ((vi)even_b >> 16);
+    vi odd = (odd_a & 0xffff) * ((vi)((vu)odd_b << 16) >> 16) + (odd_a >> 16) * ((vi)odd_b >> 16);
+#endif
+    return c + even + odd;
+#endif
+}
+
 /* Two vectors as pairs: lane j holds `low` in its lower half and `high` in its upper one. */
 INLINE vf pair_halves(vh low, vh high)
 {
     return (vf)(__builtin_convertvector(low, vu) | (__builtin_convertvector(high, vu) << 16));
 }
 
-/* One multiply-add of a register tile. With `half`, each 32-bit lane of a and b is a pair of
- * bfloat16 and both products are added in float32; the same addressing serves both precisions. */
-INLINE vf tile_multiply_add(int half, vf a, vf b, vf c)
+/* One multiply-add of a register tile: pairs of bfloat16 are added in float32, and with BYTE c holds
+ * 32-bit integers. */
+INLINE vf tile_multiply_add(const int kind, vf a, vf b, vf c)
 {
-    if (!half) return madd(a, b, c);
+    if (kind == FULL) return madd(a, b, c);
+    if (kind == BYTE) return (vf)byte_products((vi)a, (vi)b, (vi)c);
 #if defined(__AVX512BF16__) && LANES == 16
     return (vf)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);
 #else
@@ -181,6 +236,28 @@ INLINE vf tile_multiply_add(int half, vf a, vf b, vf c)
     c = madd((vf)((vi)a << 16), (vf)((vi)b << 16), c);
     return madd((vf)((vi)a & high), (vf)((vi)b & high), c);
 #endif
+}
+
+/* Rows of numbers as 8-bit integers, symmetric about 0: x = step * (byte - 128), where the largest
+ * |x| is 127 steps. Rows are padded to whole vectors. */
+INLINE float byte_step(const float *row, i64 count)
+{
+    vf high = zero();
+    for (i64 n = 0; n < count; n += LANES) {
+        vf size = (vf)((vi)load(row + n) & 0x7fffffff);
+        high = choose(size > high, size, high);
+    }
+    return max_lanes(high) * (1.0f / 127.0f);
+}
+
+INLINE void store_bytes(const float *row, i64 count, float step, uint8_t *to)
+{
+    /* In a float of exponent 23 the lowest byte is the integer itself, rounded to nearest even. */
+    vf inverse = splat(step > 1e-30f ? 1.0f / step : 0.0f), base = splat(12582912.0f + 128.0f);
+    for (i64 n = 0; n < count; n += LANES) {
+        vu shifted = (vu)madd(load(row + n), inverse, base);
+        *(vb_any *)(to + n) = __builtin_convertvector(shifted & 0xff, vb);
+    }
 }
 
 INLINE i64 round_up(i64 n, i64 to) { return (n + to - 1) / to * to; }

@@ -31,10 +31,10 @@ static void pause_briefly(void)
 #endif
 }
 
-void pool_barrier(void *memory, int64_t threads)
+int pool_barrier(void *memory, int64_t threads)
 {
     Pool *pool = memory;
-    if (threads == 1) return;
+    if (threads == 1) return 0;
     int32_t round = __atomic_load_n(&pool->round, __ATOMIC_ACQUIRE);
     if (__atomic_add_fetch(&pool->arrived, 1, __ATOMIC_ACQ_REL) == threads) {
         __atomic_store_n(&pool->arrived, 0, __ATOMIC_RELAXED);
@@ -42,10 +42,10 @@ void pool_barrier(void *memory, int64_t threads)
         __atomic_store_n(&pool->round, round + 1, __ATOMIC_RELEASE);
         if (pool->sleepers) pthread_cond_broadcast(&pool->met);
         pthread_mutex_unlock(&pool->lock);
-        return;
+        return 0;
     }
     for (int k = 0; k < SPINS; k++) {
-        if (__atomic_load_n(&pool->round, __ATOMIC_ACQUIRE) != round) return;
+        if (__atomic_load_n(&pool->round, __ATOMIC_ACQUIRE) != round) return 0;
         pause_briefly();
     }
     pthread_mutex_lock(&pool->lock);
@@ -55,6 +55,7 @@ void pool_barrier(void *memory, int64_t threads)
     }
     pool->sleepers--;
     pthread_mutex_unlock(&pool->lock);
+    return 1;
 }
 
 static void *serve(void *argument)
@@ -147,10 +148,11 @@ void pool_run(void *pool, int64_t threads, Work *work, void *context)
     work(context, 0, 1, 0);
 }
 
-void pool_barrier(void *pool, int64_t threads)
+int pool_barrier(void *pool, int64_t threads)
 {
     (void)pool;
     (void)threads;
+    return 0;
 }
 
 int64_t pool_threads(const void *pool)

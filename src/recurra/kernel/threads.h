@@ -10,8 +10,8 @@ typedef void Work(void *context, int64_t thread, int64_t threads, void *pool);
 void pool_run(void *pool, int64_t threads, Work *work, void *context);
 
 /* Wait until `threads` threads are here. A moment of spinning, then sleep: on a busy machine, the
- * one waited for may need this processor. */
-void pool_barrier(void *pool, int64_t threads);
+ * one waited for may need this processor. Returns whether this one slept. */
+int pool_barrier(void *pool, int64_t threads);
 
 /* How many threads a pool has; 1 without one. */
 int64_t pool_threads(const void *pool);

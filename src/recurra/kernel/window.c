@@ -40,6 +40,16 @@ static void lay_out_layer(Window *w, Arena *a, i64 k, int masked)
         tape->out_half = tape->h_in_half ? tape->h_in_half + w->batch * l->stride : 0;
         if (masked || tape->kept || l->residual) tape->out_half = take(a, 2 * rows * l->stride);
     }
+    if (w->net->kind == BYTE) {
+        tape->h_in_byte = take(a, (rows + w->batch) * l->stride);
+        tape->h_in_step = take_floats(a, rows + w->batch);
+        tape->out_byte = tape->h_in_byte ? tape->h_in_byte + w->batch * l->stride : 0;
+        tape->out_step = tape->h_in_step ? tape->h_in_step + w->batch : 0;
+        if (masked || l->residual) {
+            tape->out_byte = take(a, rows * l->stride);
+            tape->out_step = take_floats(a, rows);
+        }
+    }
     if (norm) {
         tape->v = take_floats(a, panel_rows);
         tape->u = take_floats(a, panel_rows);
@@ -65,15 +75,22 @@ i64 window_lay_out(Window *w, const RecurraJob *job, const Net *net, uint8_t *ba
     w->batch = job->batch;
     w->rows = w->time * w->batch;
     w->threads = job->threads;
+    w->alone = 0;
     w->learns = job->mode >= MODE_BACKWARD && job->mode <= MODE_TRAIN;
     int masked = job->resets || (job->mode == MODE_TRAIN && job->recurrent_dropout > 0);
     i64 rows = w->rows, widest_gates = 0, widest_in = GRADIENT_DEPTH * ROW;
     w->keep = job->resets ? take_floats(&a, rows) : 0;
     w->x = 0;
     w->x_half = 0;
+    w->x_byte = 0;
+    w->x_step = 0;
     if (net->input != INPUT_ONE_HOT) {
         w->x = take_floats(&a, rows * net->feature_stride);
         if (net->half) w->x_half = take(&a, 2 * rows * net->feature_stride);
+        if (net->kind == BYTE) {
+            w->x_byte = take(&a, rows * net->feature_stride);
+            w->x_step = take_floats(&a, rows);
+        }
         widest_in = most(widest_in, GRADIENT_DEPTH * net->feature_stride);
     } else {
         widest_in = most(widest_in, net->tokens * PANEL);
@@ -102,6 +119,7 @@ i64 window_lay_out(Window *w, const RecurraJob *job, const Net *net, uint8_t *ba
     w->scores = take(&a, 8 * 3 * rows);
     w->dy[0] = w->dy[1] = w->dh = w->dc = w->dgates = w->scratch = 0;
     w->squares = 0;
+    w->sums = w->token_sums = 0;
     w->scratch_floats = 0;
     w->gates_row = widest_gates;
     w->wide_row = net->widest;
@@ -115,6 +133,12 @@ i64 window_lay_out(Window *w, const RecurraJob *job, const Net *net, uint8_t *ba
         w->dh = take_floats(&a, w->batch * w->wide_row);
         w->dc = take_floats(&a, w->batch * w->wide_row);
         w->dgates = take_floats(&a, w->batch * widest_gates);
+        i64 widest = 0, of_tokens = net->layer[0].blocks * net->tokens * PANEL;
+        for (i64 k = 0; k < net->layers; k++) widest = most(widest, net->layer[k].blocks);
+        w->sums = take_floats(&a, widest * PANEL);
+        if (net->input == INPUT_ONE_HOT && of_tokens <= MOST_TOKEN_SUMS) {
+            w->token_sums = take_floats(&a, of_tokens);
+        }
         w->squares = take(&a, 8 * (net->params / SQUARES_CHUNK + 1));
         w->scratch_floats = widest_in + GRADIENT_DEPTH * PANEL;
         w->scratch = take_floats(&a, w->threads * w->scratch_floats);

@@ -17,7 +17,9 @@ typedef struct {
     float *out;        /* [R][stride] what the next layer reads */
     uint8_t *kept;     /* [R][stride] dropout: 1 where kept; or null */
     float *mask;       /* [B][stride] recurrent dropout; or null */
-    uint16_t *h_in_half, *out_half;    /* bfloat16 copies, with `half` */
+    uint16_t *h_in_half, *out_half;    /* bfloat16 copies of h_in and out (HALF) */
+    uint8_t *h_in_byte, *out_byte;     /* 8-bit copies (BYTE), and the steps of their rows */
+    float *h_in_step, *out_step;
     float *v, *u, *dv, *du;            /* as g: normalised sums and gradients (layer norm) */
     float *v_inverse, *u_inverse, *m_inverse; /* [R] */
     float *m, *dm, *dm_scaled; /* [R][stride] the normalised cell state; see norm.c */
@@ -33,6 +35,8 @@ typedef struct {
     float *keep;           /* [R] 0 where the state is reset before the step, else 1; or null */
     float *x;              /* [R][feature_stride] embedded or given vectors; null when one-hot */
     uint16_t *x_half;
+    uint8_t *x_byte;
+    float *x_step;
     Tape tape[MAX_LAYERS];
     i64 wide_row, gates_row; /* floats from row to row of what all layers share */
     float *dy[2];          /* [R][wide_row] gradients of a layer's output and input, in turns */
@@ -43,13 +47,24 @@ typedef struct {
     float *share;          /* [R] each position's share of the mean loss */
     uint8_t *active;       /* [T] whether any share of that step is not 0 */
     double *scores;        /* [3][R] weighted loss, hit, posterior */
+    float *sums;           /* [widest layer's blocks][PANEL] of bias gradients, see gradients.c */
+    float *token_sums;     /* [bottom layer's blocks][V][PANEL], or null */
     double *squares;       /* partial sums of squares, one a chunk of the gradient */
     float *scratch;        /* [threads][scratch_floats] */
     i64 scratch_floats;
     i64 threads;
+    int alone; /* set when threads that draw together part; see generate.c */
 } Window;
 
-enum { GRADIENT_DEPTH = 256, SQUARES_CHUNK = 4096 };
+enum { CHUNK_ROWS = 128 }; /* rows whose products are made at once: they stay in the cache */
+enum { GRADIENT_DEPTH = 256, SQUARES_CHUNK = 4096, MOST_TOKEN_SUMS = 1 << 20 };
+
+/* A row of numbers as bytes; `count` is a multiple of LANES. */
+INLINE void quantise(const float *row, i64 count, uint8_t *to, float *step)
+{
+    *step = byte_step(row, count);
+    store_bytes(row, count, *step, to);
+}
 
 /* Lay out the tapes of `job` at `base` (which may be 0); return the bytes that they take. */
 i64 window_lay_out(Window *w, const RecurraJob *job, const Net *net, uint8_t *base);
@@ -58,10 +73,23 @@ i64 window_lay_out(Window *w, const RecurraJob *job, const Net *net, uint8_t *ba
 typedef struct { float *h, *c, *gates; } StatePart;
 StatePart state_part(const Net *net, float *state, i64 batch, i64 k);
 
-/* layer.c: run a layer over the window, for sequences b0 .. b1-1; and back through it. `tokens` is
+/* run.c: one row of what the bottom layer reads, from where `input_row` finds it. */
+void place_input(Window *w, i64 row, const float *from);
+const float *input_row(const Window *w, i64 row, i64 token);
+
+/* generate.c: draw tokens for sequences b0 .. b1-1, which no other thread touches; or for the only
+ * one, all threads together, each with some unit blocks of every layer. The threads' number does not
+ * show in the results. `shares_steps` says whether the latter pays. */
+void generate(Window *w, i64 b0, i64 b1, i64 thread);
+void generate_together(Window *w, i64 thread, i64 threads, void *pool);
+int shares_steps(const Window *w);
+
+/* layer.c, backward.c: run a layer over the window, for sequences b0 .. b1-1; and back through it. `tokens` is
  * null but for a one-hot bottom layer. The backward pass reads the gradient of the layer's output at
  * dy_of and, with want_dx, leaves that of its input at dx_of. */
 void layer_forward(Window *w, i64 k, const i64 *tokens, i64 b0, i64 b1);
+void layer_start(Window *w, i64 k, i64 b0, i64 b1); /* what layer_forward does first, unless drawing */
+void layer_blocks(Window *w, i64 k, const i64 *tokens, i64 u0, i64 u1); /* a step of one sequence */
 void layer_backward(Window *w, i64 k, i64 b0, i64 b1, int want_dx);
 
 INLINE float *dy_of(const Window *w, i64 k) { return w->dy[(w->net->layers - 1 - k) & 1]; }
@@ -90,9 +118,12 @@ void norm_forward(Window *w, i64 k, i64 t, i64 b0, i64 b1);
 void norm_backward(Window *w, i64 k, i64 t, i64 b0, i64 b1);
 void norm_input_backward(Window *w, i64 k, i64 row, i64 count);
 
-/* head.c: logits of `count` rows; the loss and its gradient for steps t0 .. t1-1. */
-void head_logits(const Window *w, const float *top, i64 rows, float *logits);
+/* head.c: logits of `rows` rows of the window, from row `first`; the loss and its gradient for steps
+ * t0 .. t1-1. */
+void head_logits(const Window *w, i64 first, i64 rows, float *logits);
 void head_loss(Window *w, i64 t0, i64 t1, i64 b0, i64 b1);
+/* A row of the gradient of logits as the products read it: with HALF, in place, the front half. */
+void head_gradient_row(const Net *net, float *row);
 void head_pull(Window *w, i64 t, const float *dlogits, i64 b0, i64 b1);
 
 /* gradients.c: this thread's share of the weights' gradients, of the head and of the layers. */

@@ -22,8 +22,11 @@ class NativeEngine:
 
     Precision: weights, optimiser, states and loss are float32. `bfloat16` rounds the factors of the
     matrix products of training, which are summed in float32; `auto` does so where the processor
-    multiplies bfloat16 in one instruction and every layer is a multiple of 32 wide. Generation does
-    so only when asked for by name, and everything else computes in float32.
+    multiplies bfloat16 in one instruction and every layer is a multiple of 32 wide. Asked for by
+    name, generation does so too, and of a network that is built without an optimiser, `forward` and
+    `evaluate`; everything else computes in float32. `int8` is for trained networks: those three
+    read weights of 8 bits, each row of a gate and of the head in steps of its own, and activations
+    of 8 bits in steps of each row; their sums are exact. Gradients stay float32.
     """
 
     name = "native"
@@ -43,8 +46,9 @@ class NativeEngine:
     def unsupported(self, spec: Spec) -> str | None:
         cell = spec.stack.cell
         if self.options.precision == "float64":
-            return "the native engine computes in float32 or bfloat16, not in float64."
-        if self.options.precision == "bfloat16" and (cell.layer_norm or cell.full_gate_recurrence):
+            return "the native engine computes in float32, bfloat16 or int8, not in float64."
+        small = self.options.precision in ("bfloat16", "int8")
+        if small and (cell.layer_norm or cell.full_gate_recurrence):
             return (
                 "the native engine computes this cell in float32 only; leave the precision 'auto'."
             )
@@ -67,14 +71,17 @@ class NativeEngine:
 
         Raises `FormatError` where `params` do not fit `spec`.
         """
+        asked = self.options.precision
+        small = asked in ("bfloat16", "int8")
         return NativeNetwork(
             spec,
             params,
             optimiser or OptimiserOptions(),
             load(),
             threads=self._threads(),
-            bfloat16=self._bfloat16(spec),
-            draws_in_bfloat16=self.options.precision == "bfloat16",
+            learns_in="bfloat16" if self._bfloat16(spec) else "float32",
+            runs_in=asked if asked == "int8" or (small and optimiser is None) else "float32",
+            draws_in=asked if small else "float32",
         )
 
     def _threads(self) -> int:

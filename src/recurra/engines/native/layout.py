@@ -56,7 +56,11 @@ def aligned(count: int, dtype: type = np.float32) -> Array:
     return raw[start : start + count * size].view(dtype)
 
 
-def describe(spec: Spec, *, bfloat16: bool = False) -> NDArray[np.int64]:
+PRECISIONS = ("float32", "bfloat16", "int8")
+"""Of the factors of matrix products, in the order of recurra.h."""
+
+
+def describe(spec: Spec, precision: str = "float32") -> NDArray[np.int64]:
     """Return the description of recurra.h."""
     cell = spec.stack.cell
     flags = sum(1 << bit for bit, name in enumerate(_FLAGS) if getattr(cell, name))
@@ -71,7 +75,7 @@ def describe(spec: Spec, *, bfloat16: bool = False) -> NDArray[np.int64]:
             spec.head.tied,
             flags,
             spec.stack.residual,
-            int(bfloat16),
+            PRECISIONS.index(precision),
             len(spec.stack.sizes),
             *spec.stack.sizes,
         ],

@@ -10,7 +10,7 @@ import numpy as np
 from recurra.core.errors import ShapeError
 from recurra.core.parameters import Params, check_parameters
 from recurra.core.sampling import SamplingOptions
-from recurra.core.spec import Spec, Vector
+from recurra.core.spec import Spec, ValueHead, Vector
 from recurra.engines.base import (
     Array,
     Batch,
@@ -21,6 +21,7 @@ from recurra.engines.base import (
     check_inputs,
     state_shapes,
 )
+from recurra.engines.heads import check_values, window_loss
 from recurra.engines.native.layout import (
     Layout,
     NativeState,
@@ -54,30 +55,29 @@ class NativeNetwork:
         kernel: Kernel,
         *,
         threads: int,
-        bfloat16: bool,
-        draws_in_bfloat16: bool = False,
+        learns_in: str = "float32",
+        runs_in: str = "float32",
+        draws_in: str = "float32",
     ) -> None:
         check_parameters(spec, {name: array.shape for name, array in params.items()})
         self.spec = spec
         self.dtype = np.dtype(np.float32)
         self.jobs = 0
-        self.bfloat16 = bfloat16
         self._kernel = kernel
         self._options = optimiser
         self._threads = threads
-        # Training and generation may multiply in bfloat16; each precision packs for itself.
-        self._plain = describe(spec)
-        self._half = describe(spec, bfloat16=True)
-        self._modes_in_half = {TRAIN} if bfloat16 else set()
-        if draws_in_bfloat16:
-            self._modes_in_half.add(GENERATE)
-        self._layout = Layout.of(kernel, spec, self._plain)
+        # Of the factors of products. Each precision has packed weights of its own.
+        self.precisions = {
+            TRAIN: learns_in, FORWARD: runs_in, EVALUATE: runs_in, GENERATE: draws_in
+        }  # fmt: skip
+        self._descriptions: dict[str, Array] = {}
+        self._packed: dict[str, Array] = {}
+        self._current: set[str] = set()
+        self._layout = Layout.of(kernel, spec, describe(spec))
         self._flat = aligned(self._layout.size)
         self._moments = {n: aligned(self._layout.size) for n in moment_names(optimiser)}
         self._step = 0
         self._grads = self._gathered = aligned(0)
-        self._packed = {False: aligned(0), True: aligned(0)}
-        self._current = {False: False, True: False}
         self._workspace = aligned(0)
         self.load_weights(params)
 
@@ -94,7 +94,7 @@ class NativeNetwork:
         for flat in self._moments.values():
             flat[...] = 0
         self._step = 0
-        self._current = {False: False, True: False}
+        self._current.clear()
 
     def optimiser_state(self) -> Params:
         state: Params = {"step": np.array([self._step], np.float64)}
@@ -140,6 +140,15 @@ class NativeNetwork:
             state = self._run(FORWARD, state, arrays, outputs=outputs[piece])
         return outputs, state
 
+    def advance(
+        self, inputs: Array, state: NativeState, resets: Array | None = None
+    ) -> NativeState:
+        check_inputs(self.spec, inputs, state.batch)
+        for piece in self._pieces(*inputs.shape[:2]):
+            arrays = self._window(inputs[piece], None if resets is None else resets[piece])
+            state = self._run(FORWARD, state, arrays)
+        return state
+
     def trace(
         self, inputs: Array, state: NativeState, resets: Array | None = None
     ) -> dict[str, Array]:
@@ -183,12 +192,24 @@ class NativeNetwork:
 
     def gradients(self, batch: Batch, state: NativeState) -> tuple[Report, Gradients]:
         self._check(batch, state)
+        if isinstance(self.spec.head, ValueHead):
+            return self._value_gradients(self.spec.head, batch, state)
         report = np.zeros(5)
         gradients = self._gradients(GRADIENTS, state, self._batch(batch), report=report)
         return _report(report, learned=False), gradients
 
+    def _value_gradients(
+        self, head: ValueHead, batch: Batch, state: NativeState
+    ) -> tuple[Report, Gradients]:
+        outputs, _ = self.forward(batch.inputs, state, batch.resets)
+        loss = window_loss(head, outputs, batch, learn=True)
+        gradients = self._gradients(
+            BACKWARD, state, self._window(batch.inputs, batch.resets), doutputs=loss.doutputs
+        )
+        return loss.report, gradients
+
     def _gradients(
-        self, mode: int, state: NativeState, arrays: dict[str, Array | None], **more: Array
+        self, mode: int, state: NativeState, arrays: dict[str, Array | None], **more: Array | None
     ) -> Gradients:
         inputs = arrays["tokens"] if arrays["vectors"] is None else arrays["vectors"]
         shape = inputs.shape[:2] if inputs is not None else (0, 0)
@@ -202,6 +223,10 @@ class NativeNetwork:
 
     def evaluate(self, batch: Batch, state: NativeState) -> tuple[Report, Array, NativeState]:
         self._check(batch, state)
+        if isinstance(self.spec.head, ValueHead):
+            outputs, after = self.forward(batch.inputs, state, batch.resets)
+            loss = window_loss(self.spec.head, outputs, batch, learn=False)
+            return loss.report, loss.log_probs, after
         arrays = self._batch(batch)
         log_probs = np.zeros(batch.targets.shape)
         sums = np.zeros(4)
@@ -253,21 +278,41 @@ class NativeNetwork:
             "clip_value": o.clip_value,
             "step": self._step + 1,
         }
-        after = self._run(
-            TRAIN,
-            state,
-            self._batch(batch),
-            options,
-            report=report,
-            grads=self._grads,
-            gathered=self._gathered if parts > 1 else None,
-            first=first,
-            second=self._moments.get("square"),
-        )
+        more = {
+            "report": report,
+            "grads": self._grads,
+            "gathered": self._gathered if parts > 1 else None,
+            "first": first,
+            "second": self._moments.get("square"),
+        }
+        if isinstance(self.spec.head, ValueHead):
+            after = self._learn_values(self.spec.head, batch, state, options, more)
+        else:
+            after = self._run(TRAIN, state, self._batch(batch), options, **more)
         if last:
             self._step += 1
-            self._current = {False: False, True: False}
+            self._current.clear()
         return Ready(_report(report, learned=last)), after
+
+    def _learn_values(
+        self,
+        head: ValueHead,
+        batch: Batch,
+        state: NativeState,
+        options: Mapping[str, Any],
+        more: dict[str, Array | None],
+    ) -> NativeState:
+        """Run forward in the kernel, compute the loss here, and let the kernel go on from there."""
+        arrays = self._window(batch.inputs, batch.resets)
+        outputs = np.empty((*batch.inputs.shape[:2], head.outputs), np.float32)
+        after = self._run(TRAIN, state, arrays, options, outputs=outputs, **more)
+        loss = window_loss(head, outputs, batch, learn=True)
+        self._run(TRAIN, state, arrays, options, doutputs=loss.doutputs, **more)
+        report = loss.report
+        numbers = report.loss_nats, report.accuracy, report.mean_posterior, report.positions
+        if more["report"] is not None:
+            more["report"][:4] = numbers
+        return after
 
     # Generation
 
@@ -321,8 +366,8 @@ class NativeNetwork:
         **more: Array | None,
     ) -> NativeState:
         """Do one job and return the state after it. Raises before anything has changed."""
-        half = mode in self._modes_in_half
-        description = self._half if half else self._plain
+        precision = self.precisions.get(mode, "float32")
+        description = self._describe(precision)
         given = {**arrays, **more}
         inputs = arrays["tokens"] if arrays.get("vectors") is None else arrays["vectors"]
         after = np.empty_like(state.flat)
@@ -331,7 +376,8 @@ class NativeNetwork:
             mode=mode,
             time=1 if mode == GENERATE or inputs is None else len(inputs),
             batch=state.batch,
-            threads=min(self._threads, state.batch),
+            # One text may be shared among threads, too; the kernel says.
+            threads=self._threads if mode == GENERATE else min(self._threads, state.batch),
             description_length=len(description),
             description=address(description),
             params=address(self._flat),
@@ -341,16 +387,8 @@ class NativeNetwork:
             **(options or {}),
         )
         learns = BACKWARD <= mode <= TRAIN
-        if not len(self._packed[half]):
-            self._packed[half] = aligned(
-                accept(
-                    self._kernel.functions.recurra_packed_size(
-                        address(description), len(description)
-                    )
-                )
-            )
-        job.pack = int(learns or not self._current[half])
-        job.packed = address(self._packed[half])
+        job.pack = int(learns or precision not in self._current)
+        job.packed = address(self._packed[precision])
         size = accept(self._kernel.functions.recurra_workspace_size(job))
         if size > len(self._workspace):
             self._workspace = aligned(size, np.uint8)
@@ -363,8 +401,19 @@ class NativeNetwork:
         else:
             accept(self._kernel.functions.recurra_run(job))
         self.jobs += 1
-        self._current[half] = True
+        self._current.add(precision)
         return NativeState(state.batch, after)
+
+    def _describe(self, precision: str) -> Array:
+        """Return the description of a precision; room for its packed weights is made with it."""
+        if precision not in self._descriptions:
+            description = describe(self.spec, precision)
+            size = self._kernel.functions.recurra_packed_size(
+                address(description), len(description)
+            )
+            self._packed[precision] = aligned(accept(size))
+            self._descriptions[precision] = description
+        return self._descriptions[precision]
 
     def _window(self, inputs: Array, resets: Array | None) -> dict[str, Array | None]:
         vectors = isinstance(self.spec.input, Vector)
@@ -385,6 +434,9 @@ class NativeNetwork:
 
     def _check(self, batch: Batch, state: NativeState) -> None:
         check_inputs(self.spec, batch.inputs, state.batch)
+        if isinstance(self.spec.head, ValueHead):
+            check_values(self.spec.head, batch)
+            return
         window = batch.inputs.shape[:2]
         for name in ("targets", "weights", "resets"):
             array = getattr(batch, name)

@@ -31,8 +31,11 @@ class ReferenceEngine:
         return None
 
     def unsupported(self, spec: Spec) -> str | None:
-        if self.options.precision == "bfloat16":
-            return "the reference engine computes in float32 or float64, not in bfloat16."
+        if self.options.precision in ("bfloat16", "int8"):
+            return (
+                "the reference engine computes in float32 or float64, not in "
+                f"{self.options.precision}."
+            )
         return None
 
     def describe(self) -> str:

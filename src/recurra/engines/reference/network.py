@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from recurra.core import random, sampling
 from recurra.core.errors import ShapeError
 from recurra.core.parameters import Params, check_parameters
-from recurra.core.spec import Embedding, Spec, Vector
+from recurra.core.spec import Embedding, Spec, ValueHead, Vector
 from recurra.engines.base import (
     Batch,
     Drawn,
@@ -22,6 +22,7 @@ from recurra.engines.base import (
     check_inputs,
     state_shapes,
 )
+from recurra.engines.heads import check_values, window_loss
 from recurra.engines.reference.layer import Layer, LayerState, LayerTape, sum_rows_by_token
 from recurra.engines.reference.optimisers import Optimiser, clip
 
@@ -117,6 +118,10 @@ class ReferenceNetwork:
         check_inputs(self.spec, inputs, len(state[0]["h"]))
         passed, state = self._run(inputs, state, resets, None)
         return self._head(passed.top), state
+
+    def advance(self, inputs: Array, state: State, resets: Array | None = None) -> State:
+        check_inputs(self.spec, inputs, len(state[0]["h"]))
+        return self._run(inputs, state, resets, None)[1]
 
     def _embed(self, inputs: Array) -> Array:
         """Return what the bottom layer reads: vectors, or the tokens themselves when one-hot."""
@@ -240,7 +245,8 @@ class ReferenceNetwork:
                 dy = dx + dy if self._is_residual(k) else dx
         if embeds:
             rows = dy.reshape(-1, dy.shape[-1])
-            table = sum_rows_by_token(rows, inputs.reshape(-1), self.spec.head.vocabulary_size)
+            rows_of = self.params["embedding.weight"].shape[0]
+            table = sum_rows_by_token(rows, inputs.reshape(-1), rows_of)
             grads["embedding.weight"] = grads.get("embedding.weight", 0) + table
         ordered = {name: grads[name] for name in self.params}
         return Gradients(ordered, dy if want_inputs else None, dstate)
@@ -257,6 +263,9 @@ class ReferenceNetwork:
         """Return the mean loss of a window, its gradients, and the state after it."""
         self._check(batch, state)
         passed, after = self._run(batch.inputs, state, batch.resets, dropout)
+        if isinstance(self.spec.head, ValueHead):
+            report, pulled = self._learn_values(passed, batch, dropout, want_inputs=want_inputs)
+            return report, pulled, after
         # Positions without weight are left out of the head, the largest product of small models.
         weights = np.ones(batch.targets.shape, self.dtype)
         if batch.weights is not None:
@@ -299,8 +308,25 @@ class ReferenceNetwork:
         )
         return report, pulled, after
 
+    def _learn_values(
+        self, passed: Pass, batch: Batch, dropout: Dropout | None, *, want_inputs: bool
+    ) -> tuple[Report, Gradients]:
+        """Do for numbers what `_learn` does for tokens: the loss is in `engines.heads`."""
+        if not isinstance(self.spec.head, ValueHead):
+            raise TypeError("this network predicts tokens.")
+        loss = window_loss(self.spec.head, self._head(passed.top), batch, learn=True)
+        doutputs = np.asarray(loss.doutputs, self.dtype)
+        top = passed.top.reshape(-1, passed.top.shape[-1])
+        grads = self._head_backward(top, doutputs.reshape(-1, doutputs.shape[-1]))
+        dtop = doutputs @ self._head_weight()
+        pulled = self._pull(batch.inputs, passed, dtop, grads, dropout, want_inputs=want_inputs)
+        return loss.report, pulled
+
     def _check(self, batch: Batch, state: State) -> None:
         check_inputs(self.spec, batch.inputs, len(state[0]["h"]))
+        if isinstance(self.spec.head, ValueHead):
+            check_values(self.spec.head, batch)
+            return
         window = batch.inputs.shape[:2]
         for name in ("targets", "weights", "resets"):
             array = getattr(batch, name)
@@ -310,6 +336,9 @@ class ReferenceNetwork:
     def evaluate(self, batch: Batch, state: State) -> tuple[Report, Array, State]:
         self._check(batch, state)
         logits, after = self.forward(batch.inputs, state, batch.resets)
+        if isinstance(self.spec.head, ValueHead):
+            loss = window_loss(self.spec.head, logits, batch, learn=False)
+            return loss.report, loss.log_probs, after
         log_probs = sampling.log_softmax(logits)
         picked = np.take_along_axis(log_probs, batch.targets[..., None], axis=-1)[..., 0]
         weights = np.ones(picked.shape, self.dtype)

@@ -50,6 +50,8 @@ class TorchEngine:
         return None
 
     def unsupported(self, spec: Spec) -> str | None:
+        if self.options.precision == "int8":
+            return "the torch engine computes in float32, bfloat16 or float64, not in int8."
         return None
 
     def describe(self) -> str:

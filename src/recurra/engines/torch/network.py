@@ -13,7 +13,7 @@ from torch.nn import functional
 from recurra.core.errors import ShapeError
 from recurra.core.parameters import Params, check_parameters
 from recurra.core.sampling import SamplingOptions, sampling_uniforms
-from recurra.core.spec import Spec
+from recurra.core.spec import Head, Spec, ValueHead
 from recurra.engines.base import (
     Array,
     Batch,
@@ -24,9 +24,11 @@ from recurra.engines.base import (
     check_inputs,
     state_shapes,
 )
+from recurra.engines.heads import check_values
 from recurra.engines.reference import ReferenceNetwork
 from recurra.engines.torch.capture import CapturedStep, Learned, Window
 from recurra.engines.torch.draw import draw_on_device, draw_on_host, reference_over
+from recurra.engines.torch.heads import counted_values, value_losses, value_scores
 from recurra.engines.torch.loss import LateReport, Scores, softmax_scores
 from recurra.engines.torch.optimiser import TorchOptimiser
 from recurra.engines.torch.stack import NO_MASKS, Masks, TorchStack
@@ -115,6 +117,11 @@ class TorchNetwork:
             logits = self._head(top)
         return self._numpy(logits), after
 
+    def advance(self, inputs: Array, state: State, resets: Array | None = None) -> State:
+        self._check(inputs, state)
+        with torch.no_grad(), self._products():
+            return self._stack.run(self._place(inputs), state, resets)[1]
+
     def backward(
         self, inputs: Array, state: State, doutputs: Array, resets: Array | None = None
     ) -> Gradients:
@@ -134,7 +141,7 @@ class TorchNetwork:
             window = self._window(batch, entered, NO_MASKS, x)
             scores, _ = self._scores(window, batch.resets)
         gradients = self._pull(scores.loss, None, x, entered)
-        return LateReport(scores.packed(), _positions(batch)).read(), gradients
+        return LateReport(scores.packed(), _positions(batch, self.spec.head)).read(), gradients
 
     def _leaves(self, inputs: Array, state: State) -> tuple[Tensor, State]:
         """Return the input vectors and the state, both with gradients asked for."""
@@ -162,6 +169,8 @@ class TorchNetwork:
                 top, after = self._stack.run(self._place(batch.inputs), state, batch.resets)
                 logits = self._head(top)
             wide = logits.to(self._torch_dtype)
+            if isinstance(self.spec.head, ValueHead):
+                return (*self._value_report(self.spec.head, wide, batch), after)
             targets = self._place(batch.targets)
             log_probs = functional.log_softmax(wide, dim=-1).gather(2, targets[..., None])[..., 0]
             right = wide.argmax(dim=-1) == targets
@@ -172,8 +181,17 @@ class TorchNetwork:
                 (part.flatten() * share).sum()
                 for part in (-log_probs, right.to(wide.dtype), log_probs.exp())
             ]
-            report = LateReport(torch.stack(means), _positions(batch)).read()
+            report = LateReport(torch.stack(means), _positions(batch, self.spec.head)).read()
         return report, log_probs.cpu().numpy().astype(np.float64), after
+
+    def _value_report(self, head: ValueHead, outputs: Tensor, batch: Batch) -> tuple[Report, Array]:
+        """Return the report of a window of values, and minus the loss of each position [T, B]."""
+        targets, share = (self._place(part) for part in counted_values(head, batch))
+        losses = value_losses(head, outputs.flatten(0, 1), targets) * share
+        mean, rows = float(losses.sum()), losses.sum(dim=-1).cpu().numpy().astype(np.float64)
+        positions = _positions(batch, head)
+        report = Report(mean, float("nan"), float("nan"), positions)
+        return report, -(rows * positions).reshape(batch.inputs.shape[:2])
 
     # Learning
 
@@ -199,7 +217,7 @@ class TorchNetwork:
         )
         window = self._window(batch, state, masks)
         self._optimiser.set_rate(learning_rate)
-        positions = _positions(batch)
+        positions = _positions(batch, self.spec.head)
         if parts == 1:
             if self._captures and batch.resets is None:
                 learned = self._captured(window)
@@ -247,10 +265,15 @@ class TorchNetwork:
             if window.positions is not None:
                 top = top.index_select(0, window.positions)
             logits = self._head(top)
+        if isinstance(self.spec.head, ValueHead) and window.share is not None:
+            outputs = logits.to(self._torch_dtype)
+            return value_scores(self.spec.head, outputs, window.targets, window.share), after
         return softmax_scores(logits, window.targets, window.share), after
 
     def _window(self, batch: Batch, state: State, masks: Masks, x: Tensor | None = None) -> Window:
         """Bring a batch to the device."""
+        if isinstance(self.spec.head, ValueHead):
+            return self._value_window(self.spec.head, batch, state, masks, x)
         targets, positions = batch.targets.reshape(-1), None
         if batch.weights is not None:
             counted = np.flatnonzero(batch.weights)
@@ -260,6 +283,22 @@ class TorchNetwork:
             self._place(batch.inputs) if x is None else x,
             self._place(targets),
             self._share(batch, positions),
+            None if positions is None else self._place(positions),
+            state,
+            masks,
+        )
+
+    def _value_window(
+        self, head: ValueHead, batch: Batch, state: State, masks: Masks, x: Tensor | None
+    ) -> Window:
+        targets, share = counted_values(head, batch)
+        counted, positions = np.flatnonzero(share.any(axis=1)), None
+        if 2 * len(counted) < len(share):
+            targets, share, positions = targets[counted], share[counted], counted
+        return Window(
+            self._place(batch.inputs) if x is None else x,
+            self._place(targets),
+            self._place(share),
             None if positions is None else self._place(positions),
             state,
             masks,
@@ -352,6 +391,9 @@ class TorchNetwork:
         check_inputs(self.spec, inputs, state["h_l0"].shape[0])
         if batch is None:
             return
+        if isinstance(self.spec.head, ValueHead):
+            check_values(self.spec.head, batch)
+            return
         window = inputs.shape[:2]
         for name in ("targets", "weights", "resets"):
             array = getattr(batch, name)
@@ -359,6 +401,9 @@ class TorchNetwork:
                 raise ShapeError(f"{name} are {list(array.shape)}, the inputs {list(window)}.")
 
 
-def _positions(batch: Batch) -> float:
+def _positions(batch: Batch, head: Head | ValueHead) -> float:
     """Return the sum of the weights."""
-    return float(batch.targets.size if batch.weights is None else batch.weights.sum())
+    if batch.weights is not None:
+        return float(batch.weights.sum())
+    values = head.values if isinstance(head, ValueHead) else 1
+    return float(batch.inputs.shape[0] * batch.inputs.shape[1] * values)

@@ -22,15 +22,16 @@ typedef struct {
 
 static int32_t read(const int32_t *value) { return __atomic_load_n(value, __ATOMIC_SEQ_CST); }
 
-/* Return when `*value` is no longer `old`. */
-static void await_change(Pool *pool, int32_t *value, int32_t old)
+/* Return when `*value` is no longer `old`, and whether it was slept over. */
+static int await_change(Pool *pool, int32_t *value, int32_t old)
 {
     for (int k = 0; k < SPINS; k++) {
-        if (read(value) != old) return;
+        if (read(value) != old) return 0;
     }
     __atomic_add_fetch(&pool->sleepers, 1, __ATOMIC_SEQ_CST);
     while (read(value) == old) __builtin_wasm_memory_atomic_wait32(value, old, -1);
     __atomic_sub_fetch(&pool->sleepers, 1, __ATOMIC_SEQ_CST);
+    return 1;
 }
 
 /* Set `*value`. A sleeper counts itself before it looks at the value, so none is forgotten. */
@@ -40,17 +41,17 @@ static void announce(Pool *pool, int32_t *value, int32_t now)
     if (read(&pool->sleepers)) __builtin_wasm_memory_atomic_notify(value, (uint32_t)-1);
 }
 
-void pool_barrier(void *memory, int64_t threads)
+int pool_barrier(void *memory, int64_t threads)
 {
     Pool *pool = memory;
-    if (threads == 1) return;
+    if (threads == 1) return 0;
     int32_t round = read(&pool->round);
     if (__atomic_add_fetch(&pool->arrived, 1, __ATOMIC_SEQ_CST) == threads) {
         __atomic_store_n(&pool->arrived, 0, __ATOMIC_SEQ_CST);
         announce(pool, &pool->round, round + 1);
-    } else {
-        await_change(pool, &pool->round, round);
+        return 0;
     }
+    return await_change(pool, &pool->round, round);
 }
 
 RECURRA_PUBLIC void recurra_pool_serve(void *memory, int64_t number)
