@@ -8,7 +8,7 @@ import pytest
 from recurra.core.errors import NumericError
 from recurra.engines.base import Batch
 from recurra.insight.dynamic import DynamicOptions, evaluate_dynamically, squared_gradients
-from recurra.tasks.text.score import read_stream
+from recurra.tasks.text.reading import read_stream
 from tests.tasks.text.toy import ids, network
 
 TEXT = ids("abba cab\n" * 60)

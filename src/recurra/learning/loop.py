@@ -4,6 +4,8 @@ After every step: the reports that have arrived become points of the curve; a va
 and a checkpoint follow when they are due. With a budget in steps or epochs, what is recorded
 depends on the step alone, so that a run that was killed and resumed is, bit for bit, the run that
 was never interrupted (same engine, same machine).
+
+Between two steps the loop looks at what is asked of it through its run folder: `requests`.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ from recurra.learning.keeping import Keeper, take_up
 from recurra.learning.meters import Clock
 from recurra.learning.options import TrainOptions
 from recurra.learning.reports import Reports
+from recurra.learning.requests import LOOK_S, Requests
 from recurra.learning.rhythm import Budget, log_cadence, sample_cadence, validation_cadence
 from recurra.learning.run_folder import RunFolder
 from recurra.learning.schedule import learning_rate
@@ -97,6 +100,7 @@ def train(
     if run is not None:
         recorded = run.document.get("options", recorded)
         listeners = [*listeners, CurvesListener(run.path)]
+    requests = Requests(run.path if run is not None else None)
     with StopSignals() as signals:
         training = _Training(
             task,
@@ -107,7 +111,10 @@ def train(
             run=run,
             listeners=listeners,
             recorded=recorded,
-            wants_stop=lambda: signals.stopped or (stop is not None and stop()),
+            wants_stop=lambda: (
+                signals.stopped or requests.asked("stop") or (stop is not None and stop())
+            ),
+            requests=requests,
         )
         try:
             training.begin(resumed=checkpoint is not None)
@@ -123,6 +130,8 @@ def train(
             sentence = str(error) if isinstance(error, RecurraError) else repr(error)
             training.give_up("failed", sentence)
             raise
+        finally:
+            requests.close()
 
 
 class _Training:
@@ -140,6 +149,7 @@ class _Training:
         listeners: Sequence[Listener],
         recorded: Mapping[str, Any],
         wants_stop: Callable[[], bool],
+        requests: Requests,
     ) -> None:
         self.task = task
         self.network = network
@@ -148,6 +158,7 @@ class _Training:
         self.run = run
         self.listeners = listeners
         self.wants_stop = wants_stop
+        self.requests = requests
         self.budget = Budget.of(options, max(task.steps_per_epoch, 1))
         self.carried = Carried(network)
         self.now = Progress()
@@ -217,6 +228,7 @@ class _Training:
     def run_to_end(self) -> Outcome:
         """Step until there is a reason to stop, then save and say so."""
         while True:
+            self._obey()
             if self.wants_stop():
                 return self._end("interrupted")
             if self.validations.is_due(self.now.step, self.clock.elapsed()):
@@ -271,6 +283,32 @@ class _Training:
             weights=self.keeper.weights,
             document=self.keeper.document if self.keeper.weights is not None else {},
         )
+
+    def _obey(self) -> None:
+        """Do what was asked through the run folder, but for the end, which `wants_stop` tells."""
+        if self.requests.asked("pause"):
+            self._pause()
+        if self.requests.asked("save"):
+            self.save()
+            self.requests.done("save")
+
+    def _pause(self) -> None:
+        """Rest while that is asked for. The clock stands still; what was learned is saved."""
+        self.save()
+        self.clock.pause()
+        self._stand("paused")
+        while self.requests.asked("pause") and not self.wants_stop():
+            if self.requests.asked("save"):
+                self.requests.done("save")  # nothing has changed since the save above
+            time.sleep(LOOK_S)
+        self.clock.go_on()
+        self._stand("running")
+
+    def _stand(self, status: Literal["running", "paused"]) -> None:
+        if self.run is not None:
+            self.run.set_status(status)
+            verb = "paused" if status == "paused" else "went on"
+            self.run.log(f"{verb} at step {self.now.step:,}")
 
     def explained(self, error: NumericError | ResourceError) -> RecurraError:
         """Return the error with what to try, and with what still stands."""

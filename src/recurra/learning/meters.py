@@ -60,13 +60,26 @@ def peak_memory_bytes() -> int:
 
 
 class Clock:
-    """Counts the seconds that a run has been trained, in all its processes."""
+    """Counts the seconds that a run has been trained, in all its processes, pauses left out."""
 
     def __init__(self, before_s: float = 0.0) -> None:
         """Start, with what earlier processes have spent."""
         self.before_s = before_s
         self._began = time.perf_counter()
+        self._paused: float | None = None
 
     def elapsed(self) -> float:
         """Return the seconds so far."""
-        return self.before_s + time.perf_counter() - self._began
+        now = time.perf_counter() if self._paused is None else self._paused
+        return self.before_s + now - self._began
+
+    def pause(self) -> None:
+        """Stand still until `go_on`."""
+        if self._paused is None:
+            self._paused = time.perf_counter()
+
+    def go_on(self) -> None:
+        """Count on from where `pause` stopped."""
+        if self._paused is not None:
+            self._began += time.perf_counter() - self._paused
+            self._paused = None

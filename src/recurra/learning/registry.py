@@ -12,6 +12,10 @@ from recurra.learning.task import Task
 # Each function takes the data of `run.json` and returns the task as it was when the run started.
 TASKS = {
     "text": "recurra.tasks.text.task:restore",
+    "music": "recurra.tasks.music.task:restore",
+    "series": "recurra.tasks.series.training:restore",
+    "numbers": "recurra.tasks.series.numbers.task:restore",
+    "labels": "recurra.tasks.series.labels.task:restore",
 }
 
 

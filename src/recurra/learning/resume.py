@@ -15,11 +15,12 @@ from recurra.engines import EngineOptions, select
 from recurra.engines.base import Engine, Network, OptimiserOptions
 from recurra.formats.model_file import read_document as read_model_document
 from recurra.learning import registry
-from recurra.learning.checkpoint import Checkpoint
+from recurra.learning.checkpoint import Checkpoint, load_checkpoint
 from recurra.learning.events import Listener
 from recurra.learning.loop import Outcome, train
 from recurra.learning.options import TrainOptions
-from recurra.learning.run_folder import BEST, RUN, RunFolder
+from recurra.learning.requests import withdraw_all
+from recurra.learning.run_folder import BEST, CHECKPOINT, RUN, RunFolder, read_document
 from recurra.learning.task import Task
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
@@ -32,8 +33,14 @@ def build(
 ) -> tuple[Engine, Network]:
     """Return the engine that trains `spec` here, and the network with its first weights.
 
-    Raises: what `engines.select` raises.
+    Raises: what `engines.select` raises; `ConfigError` for a precision that does not learn.
     """
+    if engine.precision == "int8":
+        raise ConfigError(
+            "int8 is for writing with a trained model and for scoring it; train with precision "
+            "'auto', 'float32' or 'bfloat16'.",
+            "precision",
+        )
     chosen = select(spec, engine, "train")
     return chosen, chosen.build(spec, initialise(spec, train.seed), optimiser)
 
@@ -92,10 +99,14 @@ def resume(
         ResourceError: another process trains in the folder.
     """
     with RunFolder.open(path) as run:
-        train_options, optimiser, engine_options = _options(run, dict(changes or {}))
+        # A pause that was asked for outlives a process that is killed in it.
+        withdraw_all(run.path)
+        train_options, optimiser, engine_options = _options(
+            run.path, run.document, dict(changes or {})
+        )
         checkpoint = run.load_checkpoint()
-        _check_budget(run, train_options, checkpoint, changed=bool(changes))
-        spec = _parsed(run, Spec, run.document.get("spec"))
+        _check_budget(run.path, run.document, train_options, checkpoint, changed=bool(changes))
+        spec = _parsed(run.path, Spec, run.document.get("spec"))
         task = restore(run.document)
         if task.spec != spec:
             raise FormatError(
@@ -129,16 +140,31 @@ def resume(
         )
 
 
+def check_changes(path: str | Path, changes: Mapping[str, Any]) -> None:
+    """Raise what `resume` would of these changes, without touching the run.
+
+    Raises:
+        FormatError: the folder is no run, or one of its files is damaged.
+        ConfigError: the run has finished and no larger budget is given, or a change is no setting.
+    """
+    path = Path(path)
+    document = read_document(path)
+    train_options, _, _ = _options(path, document, dict(changes))
+    file = path / CHECKPOINT
+    checkpoint = load_checkpoint(file) if file.exists() else None
+    _check_budget(path, document, train_options, checkpoint, changed=bool(changes))
+
+
 def _options(
-    run: RunFolder, changes: dict[str, Any]
+    path: Path, document: Mapping[str, Any], changes: dict[str, Any]
 ) -> tuple[TrainOptions, OptimiserOptions, EngineOptions]:
     """Return the run's options with the changes made."""
-    recorded = run.document.get("options")
+    recorded = document.get("options")
     if not isinstance(recorded, Mapping):
-        raise FormatError(f"{run.path / RUN} lacks the object 'options'.")
-    trained = _parsed(run, TrainOptions, recorded.get("train"))
-    optimiser = _parsed(run, OptimiserOptions, recorded.get("optimiser"))
-    engine = _parsed(run, EngineOptions, recorded.get("engine"))
+        raise FormatError(f"{path / RUN} lacks the object 'options'.")
+    trained = _parsed(path, TrainOptions, recorded.get("train"))
+    optimiser = _parsed(path, OptimiserOptions, recorded.get("optimiser"))
+    engine = _parsed(path, EngineOptions, recorded.get("engine"))
     if any(changes.get(name) is not None for name in BUDGETS):
         changes = {**dict.fromkeys(BUDGETS), **changes}
     made: list[Any] = []
@@ -153,25 +179,30 @@ def _options(
     return made[0], made[1], made[2]
 
 
-def _parsed(run: RunFolder, cls: type[AnyOptions], data: Any) -> AnyOptions:
+def _parsed(path: Path, cls: type[AnyOptions], data: Any) -> AnyOptions:
     try:
         return cls.parse(data)
     except RecurraError as error:
-        raise FormatError(f"{run.path / RUN}: {error}") from None
+        raise FormatError(f"{path / RUN}: {error}") from None
 
 
 def _check_budget(
-    run: RunFolder, options: TrainOptions, checkpoint: Checkpoint | None, *, changed: bool
+    path: Path,
+    document: Mapping[str, Any],
+    options: TrainOptions,
+    checkpoint: Checkpoint | None,
+    *,
+    changed: bool,
 ) -> None:
     """Raise `ConfigError` where nothing is left to do."""
     progress = checkpoint.progress if checkpoint else None
     if progress is None:
         return
     if progress.finished and not changed:
-        if run.document.get("status") != "finished":
+        if document.get("status") != "finished":
             return  # killed after its last save: what is missing is written now
         raise ConfigError(
-            f"{run.path} has finished ({progress.step:,} steps, {progress.elapsed_s:.0f} s); to "
+            f"{path} has finished ({progress.step:,} steps, {progress.elapsed_s:.0f} s); to "
             f"train on, give a larger budget, such as --steps {2 * progress.step}.",
             "steps",
         )

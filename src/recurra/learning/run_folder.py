@@ -34,6 +34,7 @@ from recurra.formats.model_file import save_model
 from recurra.learning.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from recurra.learning.events import Event, Sampled
 from recurra.learning.lock import Lock
+from recurra.learning.requests import withdraw_all
 from recurra.version import VERSION
 
 RUN = "run.json"
@@ -46,7 +47,7 @@ CURVES = "curves.png"
 LOCK = ".lock"
 FORMAT_VERSION = 1
 
-Status = Literal["running", "finished", "interrupted", "failed"]
+Status = Literal["running", "paused", "finished", "interrupted", "failed"]
 
 _OURS = (RUN, METRICS, SAMPLES, BEST, CHECKPOINT, LOG, CURVES)
 
@@ -116,6 +117,8 @@ class RunFolder:
                     "run",
                 )
             run._sweep()
+            if replace:
+                withdraw_all(path)
             # run.json goes first: a folder without it is no run, whatever else a kill leaves.
             for name in _OURS:
                 (path / name).unlink(missing_ok=True)

@@ -87,7 +87,7 @@ def summarise(path: str | Path) -> RunSummary:
 
 def _status(path: Path, document: Mapping[str, Any]) -> Status:
     status: Status = document.get("status", "failed")
-    if status != "running":
+    if status not in ("running", "paused"):
         return status
     holder = read_holder(path / LOCK)
     if holder is None:
@@ -98,7 +98,7 @@ def _status(path: Path, document: Mapping[str, Any]) -> Status:
             alive = time.time() - (path / METRICS).stat().st_mtime < FRESH_S
         except OSError:
             alive = False
-    return "running" if alive else "interrupted"
+    return status if alive else "interrupted"
 
 
 def _number(values: Mapping[str, Any], name: str, absent: float = 0.0) -> float:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from recurra.core.sampling import SamplingOptions
 from recurra.engines import EngineOptions, make
-from recurra.tasks.text.generate import Lane, generate, generate_texts, read_prime
+from recurra.learning.priming import read_prime
+from recurra.tasks.text.generate import Lane, generate, generate_texts
 from tests.tasks.text.toy import LETTERS, LaggingDecoder, ToyDecoder, ToyVocabulary, ids, network
 
 SAMPLING = SamplingOptions()
@@ -60,7 +61,7 @@ def test_a_long_prime_is_read_in_parts_as_if_in_one(monkeypatch):
     net = network()
     prime = ids("abcdefghij" * 5)
     whole = net.export_state(read_prime(net, prime)[1])
-    monkeypatch.setattr("recurra.tasks.text.generate.READ", 7)
+    monkeypatch.setattr("recurra.learning.priming.READ", 7)
     parts = net.export_state(read_prime(net, prime)[1])
     for name, array in whole.items():
         np.testing.assert_allclose(parts[name], array, rtol=0, atol=1e-12)

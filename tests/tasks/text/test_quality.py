@@ -10,7 +10,7 @@ import pytest
 import recurra
 from recurra.insight.dynamic import DynamicOptions
 from recurra.tasks.text.quality import KINDS, as_codes, by_kind, by_position, kinds_of
-from recurra.tasks.text.score import read_stream
+from recurra.tasks.text.reading import read_stream
 from recurra.tasks.text.vocabulary import ByteVocabulary, CharacterVocabulary
 from tests.tasks.text.toy import LETTERS, ids, network
 

@@ -10,7 +10,8 @@ import pytest
 
 from recurra.core.parameters import initialise
 from recurra.engines import EngineOptions, make
-from recurra.tasks.text.score import Score, read_stream, xz_size
+from recurra.tasks.text.reading import read_stream
+from recurra.tasks.text.score import Score, xz_size
 from tests.tasks.text.toy import LETTERS, SPEC, ids, network
 
 TEXT = ids("abba cab\n" * 30 + "deaf jihad\n" * 20)

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from recurra.core.sampling import log_softmax
 from recurra.engines.base import Network, State
-from recurra.tasks.text.generate import Lane, primed_decoder, read_prime
+from recurra.learning.priming import read_prime
+from recurra.tasks.text.generate import Lane, primed_decoder
 from recurra.tasks.text.vocabulary import Vocabulary
 
 

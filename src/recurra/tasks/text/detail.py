@@ -19,7 +19,8 @@ from recurra.insight.dynamic import (
 from recurra.tasks.text.corpus import Corpus
 from recurra.tasks.text.passages import Passage, training_corpus
 from recurra.tasks.text.quality import Detail, by_kind, by_position, kneser_ney_bits
-from recurra.tasks.text.score import Progress, Score
+from recurra.tasks.text.reading import Progress
+from recurra.tasks.text.score import Score
 from recurra.tasks.text.vocabulary import ByteVocabulary
 
 if TYPE_CHECKING:

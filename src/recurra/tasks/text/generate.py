@@ -10,7 +10,6 @@ other way, about once in a million draws in float32 and practically never in flo
 from __future__ import annotations
 
 import difflib
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -22,14 +21,13 @@ from recurra.core.errors import ConfigError
 from recurra.core.options import Options, knob
 from recurra.core.sampling import SamplingOptions, log_softmax
 from recurra.engines.base import Network, State
+from recurra.learning.priming import join_states, read_prime
 from recurra.tasks.text.vocabulary import Decoder, Vocabulary
 
 Tokens = NDArray[np.integer]
 
 LANES = 64
 """Samples drawn side by side."""
-READ = 256
-"""Positions of the prime read at once."""
 
 
 class GenerateOptions(Options):
@@ -148,33 +146,6 @@ def primed_decoder(vocabulary: Vocabulary, prime: Tokens) -> Decoder:
     for token in prime[-8:]:
         decoder.feed(int(token))
     return decoder
-
-
-def draw_seed(seed: int | None) -> int:
-    """Return `seed`, or one drawn by the operating system where there is none."""
-    return secrets.randbelow(2**32) if seed is None else seed
-
-
-def read_prime(network: Network, prime: Tokens, state: State = None) -> tuple[int, State]:
-    """Read all of `prime` but its last token; return that token and the state, one sequence wide.
-
-    `prime` holds at least one token. Without a `state` reading starts from the state zero.
-    """
-    state = network.zero_state(1) if state is None else state
-    for first in range(0, len(prime) - 1, READ):
-        part = np.asarray(prime[first : min(first + READ, len(prime) - 1)], np.int64)
-        _, state = network.forward(part[:, None], state)
-    return int(prime[-1]), state
-
-
-def join_states(network: Network, states: Sequence[State]) -> State:
-    """Put states side by side, in order, as one batch."""
-    if len(states) == 1:
-        return states[0]
-    parts = [network.export_state(state) for state in states]
-    return network.import_state(
-        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    )
 
 
 def generate(

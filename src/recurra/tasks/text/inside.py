@@ -149,7 +149,7 @@ def exact_engine(model: Model, tokens: int) -> Engine:
     Differences of small numbers are what insight is made of; bfloat16 would drown them.
     """
     options = model.engine
-    if options.precision == "auto":
+    if options.precision not in ("float32", "float64"):
         options = options.replace(precision="float32")
     return select(model.spec, options, "train" if tokens > 2000 else "generate")
 

@@ -18,7 +18,7 @@ from recurra.tasks.text.judge import (
     training_words,
 )
 from recurra.tasks.text.passages import training_corpus
-from recurra.tasks.text.score import Progress
+from recurra.tasks.text.reading import Progress
 
 if TYPE_CHECKING:
     from recurra.tasks.text.model import Model

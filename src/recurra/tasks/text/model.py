@@ -19,17 +19,17 @@ from recurra.engines import EngineOptions, Purpose, select
 from recurra.engines.base import Network
 from recurra.formats.model_file import load_model, save_model
 from recurra.insight.copying import MINIMUM
+from recurra.learning.locate import find_model
+from recurra.learning.priming import draw_seed
 from recurra.tasks.text import score as scoring
 from recurra.tasks.text.generate import (
     Generated,
     GenerateOptions,
     Piece,
-    draw_seed,
     generate,
     generate_texts,
     split_options,
 )
-from recurra.tasks.text.locate import find_model
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.passages import (
     Passage,
@@ -37,6 +37,7 @@ from recurra.tasks.text.passages import (
     passage_of,
     passage_of_files,
 )
+from recurra.tasks.text.reading import CHUNK, Progress, read_stream
 from recurra.tasks.text.vocabulary import Policy, Vocabulary, vocabulary_from_document
 
 if TYPE_CHECKING:
@@ -293,8 +294,8 @@ class Model:
         network = self.network()
         state = network.zero_state(1)
         rows = []
-        for first in range(0, len(read), scoring.CHUNK):
-            logits, state = network.forward(read[first : first + scoring.CHUNK, None], state)
+        for first in range(0, len(read), CHUNK):
+            logits, state = network.forward(read[first : first + CHUNK, None], state)
             rows.append(np.exp(log_softmax(logits[:, 0])))
         return np.concatenate(rows)
 
@@ -322,8 +323,8 @@ class Model:
         xz: bool = True,
         detail: bool = False,
         dynamic: DynamicOptions | None = None,
-        streams: int = 1,
-        progress: scoring.Progress | None = None,
+        streams: int = 0,
+        progress: Progress | None = None,
     ) -> scoring.Score:
         """Return how well the model predicts a text; see `Score` for how it is read.
 
@@ -334,7 +335,8 @@ class Model:
             detail: whether to look by kind of character and by position too, and to set a
                 Kneser-Ney model of the training text beside it, where that is found.
             dynamic: score with dynamic evaluation too, as these options say.
-            streams: parts of the text to read side by side, for speed; see `read_stream`.
+            streams: parts of the text to read side by side; 0 takes as many as pay. Only speed
+                depends on it; see `tasks.text.reading`.
             progress: called with tokens done and tokens in all.
         Raises:
             ConfigError: the text is empty, or outside the vocabulary.
@@ -344,9 +346,9 @@ class Model:
         tokens = text.tokens
         # Engines that train read long texts faster; for short ones they take longer to load.
         network = self.network("train" if len(tokens) > 20_000 else "generate")
-        reading = scoring.read_stream(
-            network, tokens, self.start, streams=streams, progress=progress
-        )
+        if not streams and self.engine.precision == "int8":
+            streams = 1  # states that are rounded so far hardly ever meet again
+        reading = read_stream(network, tokens, self.start, streams=streams, progress=progress)
         outside = self.vocabulary.unknown
         found = scoring.Score(
             tokens=len(tokens),
@@ -359,7 +361,7 @@ class Model:
             vocabulary_size=self.vocabulary.size,
             xz_bytes=scoring.xz_size(text.data) if xz else None,
             unknown=0 if outside is None else int((tokens == outside).sum()),
-            streams=max(1, min(streams, len(tokens) // (2 * scoring.WARM))),
+            streams=reading.parts,
             reading=reading,
         )
         if not detail and dynamic is None:
@@ -376,7 +378,7 @@ class Model:
         seed: int | None = 0,
         sampling: SamplingOptions | None = None,
         minimum: int = MINIMUM,
-        progress: scoring.Progress | None = None,
+        progress: Progress | None = None,
     ) -> Judgement:
         """Write `n` samples and judge them as text, beside human text of the same length.
 
@@ -400,7 +402,7 @@ class Model:
         text: str | Sequence[str],
         *,
         minimum: int = MINIMUM,
-        progress: scoring.Progress | None = None,
+        progress: Progress | None = None,
     ) -> Copies:
         """Return what a text, or each of several, has word for word from the training text.
 
@@ -422,7 +424,7 @@ class Model:
         data: bytes,
         *,
         streams: int | None = None,
-        progress: scoring.Progress | None = None,
+        progress: Progress | None = None,
     ) -> bytes:
         """Return any bytes as a smaller file, if they are like the text that the model learned.
 
@@ -443,7 +445,7 @@ class Model:
         )  # fmt: skip
 
     def decompress(
-        self, data: bytes, *, anyway: bool = False, progress: scoring.Progress | None = None
+        self, data: bytes, *, anyway: bool = False, progress: Progress | None = None
     ) -> bytes:
         """Return the bytes that `compress` was given.
 

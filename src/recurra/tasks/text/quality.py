@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from recurra.engines.base import Batch, Network
 from recurra.insight.kneser_ney import KneserNey
-from recurra.tasks.text.score import LOGITS
+from recurra.tasks.text.reading import LOGITS
 from recurra.tasks.text.vocabulary import Vocabulary, code_points
 
 STARTS = 256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import lzma
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,46 +14,13 @@ from numpy.typing import NDArray
 from recurra.engines.base import Batch, Network
 from recurra.insight.bootstrap import block_interval
 from recurra.insight.calibration import Calibration, calibrate
+from recurra.tasks.text.reading import CHUNK, LOGITS, Reading
 
 if TYPE_CHECKING:
     from recurra.tasks.text.quality import Detail
 
-Progress = Callable[[int, int], None]
-"""Called with tokens done and tokens in all."""
-
-CHUNK = 1024
-"""Positions read at once. The state is carried across, so the scores do not depend on it."""
 SIDE = 64
 """Texts read side by side."""
-LOGITS = 1 << 22
-"""Most numbers that one chunk of distributions may hold."""
-WARM = 1000
-"""Tokens that each of several streams reads before those that it is scored on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """How each token of a text was predicted, [tokens] each."""
-
-    token_nats: NDArray[np.float64]
-    """-log p of the token that came."""
-    confidence: NDArray[np.float32]
-    """Probability of the likeliest token."""
-    right: NDArray[np.bool_]
-    """Whether the likeliest was the one that came."""
-
-    @property
-    def nats(self) -> float:
-        """Sum over the tokens."""
-        return float(self.token_nats.sum())
-
-    @property
-    def accuracy(self) -> float:
-        return float(self.right.mean()) if len(self.right) else 0.0
-
-    @property
-    def mean_posterior(self) -> float:
-        return float(np.exp(-self.token_nats).mean()) if len(self.token_nats) else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +49,7 @@ class Score:
     unknown: int = 0
     """Tokens that stand for text outside the vocabulary, whose own spelling is not paid for."""
     streams: int = 1
-    """Parts that were read side by side."""
+    """Parts that were read side by side and joined; only speed depends on it."""
     reading: Reading | None = field(default=None, repr=False, compare=False)
     """The same, token by token."""
     detail: Detail | None = field(default=None, repr=False, compare=False)
@@ -156,67 +123,7 @@ class Score:
     @property
     def method(self) -> str:
         """How the text was read, in words."""
-        if self.streams == 1:
-            return "one stream, state carried from the first character"
-        return f"{self.streams} parts side by side, each after {WARM:,} {self.unit}s before it"
-
-
-def read_stream(
-    network: Network,
-    tokens: NDArray[np.integer],
-    start: int,
-    *,
-    chunk: int = CHUNK,
-    streams: int = 1,
-    progress: Progress | None = None,
-) -> Reading:
-    """Predict every token of `tokens` [N] from those before it, in one stream with carried state.
-
-    Args:
-        start: the token that is read before the first one.
-        chunk: positions at once; only memory and speed depend on it.
-        streams: parts to read side by side, for speed. Each begins from the state zero `WARM`
-            tokens before its own first one. What a network remembers for longer is lost; the text
-            is otherwise read as one stream is.
-    """
-    count = len(tokens)
-    streams = max(1, min(streams, count // (2 * WARM)))
-    part = -(-count // streams)
-    warm = WARM if streams > 1 else 0
-    chunk = max(1, min(chunk, LOGITS // (network.spec.head.outputs * streams)))
-    state = network.zero_state(streams)
-    nats = np.zeros((part, streams))
-    sure = np.zeros((part, streams), np.float32)
-    right = np.zeros((part, streams), bool)
-    firsts = np.arange(streams, dtype=np.int64) * part - warm
-    for begin in range(0, part + warm, chunk):
-        end = min(begin + chunk, part + warm)
-        place = firsts + np.arange(begin, end)[:, None]
-        before = np.asarray(tokens[np.clip(place - 1, 0, count - 1)], np.int64)
-        inputs = np.where(place <= 0, start, before)
-        # Parts that lie near the beginning would warm up on what is not there.
-        resets = place == 0 if warm else None
-        if resets is not None and not resets.any():
-            resets = None
-        logits, state = network.forward(inputs, state, resets)
-        if end <= warm:
-            continue
-        own = slice(max(begin, warm) - warm, end - warm)
-        counted = logits[max(begin, warm) - begin :]
-        targets = np.asarray(
-            tokens[np.clip(place[max(begin, warm) - begin :], 0, count - 1)], np.int64
-        )
-        # Half the cost of log_softmax, which makes all V numbers where two are wanted.
-        peak = counted.max(axis=-1)
-        sums = np.exp(counted - peak[..., None], dtype=np.float64).sum(axis=-1)
-        taken = np.take_along_axis(counted, targets[..., None], axis=-1)[..., 0]
-        nats[own] = np.log(sums) - (taken.astype(np.float64) - peak)
-        sure[own] = 1.0 / sums
-        right[own] = counted.argmax(axis=-1) == targets
-        if progress is not None:
-            progress(min(count, (end - warm) * streams), count)
-    # [part, streams] back to the order of the text.
-    return Reading(nats.T.ravel()[:count], sure.T.ravel()[:count], right.T.ravel()[:count])
+        return "one stream, state carried from the first character"
 
 
 def log_probs_of(

@@ -14,11 +14,11 @@ from recurra.core.sampling import SamplingOptions
 from recurra.datasets import registry
 from recurra.engines.base import Network, Report
 from recurra.learning.task import Sample, Window
+from recurra.learning.windows import LastPosition, Streams
 from recurra.tasks.text.corpus import Corpus, load_corpus
 from recurra.tasks.text.generate import generate_texts
 from recurra.tasks.text.model import UNITS
 from recurra.tasks.text.settings import Settings
-from recurra.tasks.text.windows import LastPosition, Streams
 
 VALIDATION_STREAM = 1000
 """Shortest stream of the validation split, in tokens, where it is long enough for several."""

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recurra.core.errors import ConfigError
-from recurra.tasks.text.windows import LastPosition, Streams
+from recurra.learning.windows import LastPosition, Streams
 
 
 def counted(window):
@@ -138,7 +138,7 @@ def test_the_order_of_windows_changes_with_epoch_and_seed_only():
 
 
 def test_segments_do_not_lose_windows(monkeypatch):
-    monkeypatch.setattr("recurra.tasks.text.windows.SEGMENT", 16)
+    monkeypatch.setattr("recurra.learning.windows.SEGMENT", 16)
     windows = LastPosition(np.arange(100), batch=7, window=5, stride=2, seed=3)
     seen = []
     for n in range(windows.count, 2 * windows.count):
