@@ -1,0 +1,1 @@
+"""Series with a class each, and which one a new series belongs to."""

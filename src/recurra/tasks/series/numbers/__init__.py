@@ -1,0 +1,1 @@
+"""Sequences of whole numbers: what comes next, digit by digit."""

@@ -1,0 +1,115 @@
+"""From families, or a file of sequences, to a model."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recurra.core.errors import ConfigError
+from recurra.core.options import Options
+from recurra.core.spec import Cell
+from recurra.engines.base import Engine, Network
+from recurra.learning import loop
+from recurra.learning.events import Listener
+from recurra.learning.resume import build, describe
+from recurra.learning.run_folder import RunFolder
+from recurra.tasks.series.numbers.model import NumberModel
+from recurra.tasks.series.numbers.task import (
+    CLASSES,
+    DEFAULTS,
+    SequenceSettings,
+    SequenceTask,
+    read_sequences,
+)
+
+BUDGETS = ("steps", "epochs", "seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training that is ready to run."""
+
+    task: SequenceTask
+    settings: SequenceSettings
+    engine: Engine
+    network: Network
+    inputs: list[str]
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the run folder keeps of it, for `RunFolder.create`."""
+        s = self.settings
+        described = describe(
+            self.task, engine=self.engine, train=s.train, optimiser=s.optimiser,
+            engine_options=s.engine, recorded=s.to_json(),
+        )  # fmt: skip
+        return {**described, "inputs": self.inputs}
+
+    def run(
+        self, folder: RunFolder | None = None, listeners: Sequence[Listener] = ()
+    ) -> loop.Outcome:
+        """Train to the end of the budget; see `learning.loop.train` for what is raised."""
+        return loop.train(
+            self.task, self.network, self.settings.train,
+            engine_description=self.engine.describe(), run=folder, listeners=listeners,
+            recorded=self.settings.to_json(),
+        )  # fmt: skip
+
+
+def prepare(file: str | None = None, values: Mapping[str, Any] | None = None) -> Training:
+    """Build the network for the families, and for the sequences in a file where one is named.
+
+    Raises:
+        ConfigError: a setting cannot be. FormatError: the file is no list of sequences.
+    """
+    settings = gather(values or {})
+    own: list[list[int]] = []
+    digest, inputs = "", []
+    if file is not None:
+        own, digest = read_sequences(file)
+        inputs = [str(Path(file).resolve())]
+    task = SequenceTask(settings, own, Path(file).name if file else "", digest)
+    engine, network = build(task.spec, settings.train, settings.optimiser, settings.engine)
+    return Training(task, settings, engine, network, inputs)
+
+
+def learn(file: str | None = None, **options: Any) -> NumberModel:
+    """Learn families of sequences and return the model.
+
+    Args:
+        file: sequences of one's own, one a line.
+        options: settings by name, such as seconds, families, digits.
+    """
+    training = prepare(file, options)
+    outcome = training.run()
+    if outcome.reason == "interrupted" or outcome.weights is None:
+        raise KeyboardInterrupt
+    return NumberModel(outcome.weights, outcome.document, engine=training.settings.engine)
+
+
+def gather(values: Mapping[str, Any]) -> SequenceSettings:
+    """Sort settings by name into their classes. Raises `ConfigError` for one that is none."""
+    below = dict(DEFAULTS)
+    if any(values.get(budget) is not None for budget in BUDGETS):
+        below = {name: value for name, value in below.items() if name not in BUDGETS}
+    parts: dict[str, dict[str, Any]] = {name: {} for name in CLASSES}
+    cell = values.get("cell", {})
+    cell = cell.model_dump() if isinstance(cell, Options) else dict(cell)
+    for name, value in {**below, **values}.items():
+        if name == "cell":
+            continue
+        if name in Cell.model_fields:
+            cell[name] = value
+            continue
+        home = next((part for part, kind in CLASSES.items() if name in kind.model_fields), None)
+        if home is None:
+            near = difflib.get_close_matches(
+                name, [n for kind in CLASSES.values() for n in kind.model_fields], n=1
+            )
+            hint = f"; did you mean '{near[0]}'?" if near else "."
+            raise ConfigError(f"'{name}' is no setting of number sequences{hint}", name)
+        parts[home][name] = value
+    parts["stack"]["cell"] = cell
+    return SequenceSettings(**{name: kind.parse(parts[name]) for name, kind in CLASSES.items()})

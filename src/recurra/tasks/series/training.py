@@ -1,0 +1,147 @@
+"""From series to a model: everything put together, step by step."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recurra.core.errors import ConfigError, FormatError
+from recurra.engines.base import Engine, Network
+from recurra.formats import documents
+from recurra.formats.model_file import save_model
+from recurra.learning import loop
+from recurra.learning.events import Listener
+from recurra.learning.resume import build, describe
+from recurra.learning.run_folder import BEST, RUN, RunFolder
+from recurra.tasks.series.model import SeriesModel
+from recurra.tasks.series.panel import Panel
+from recurra.tasks.series.read import Source, read_panel
+from recurra.tasks.series.settings import Settings, gather
+from recurra.tasks.series.task import SeriesTask
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training that is ready to run: the series are read, the network has its first weights."""
+
+    task: SeriesTask
+    settings: Settings
+    engine: Engine
+    network: Network
+    inputs: list[str]
+    """Where the series are found again; empty where they came from memory."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the run folder keeps of it, for `RunFolder.create`."""
+        described = describe(
+            self.task, engine=self.engine, train=self.settings.train,
+            optimiser=self.settings.optimiser, engine_options=self.settings.engine,
+            recorded=self.settings.to_json(),
+        )  # fmt: skip
+        return {**described, "inputs": self.inputs}
+
+    def run(
+        self, folder: RunFolder | None = None, listeners: Sequence[Listener] = ()
+    ) -> loop.Outcome:
+        """Train to the end of the budget; see `learning.loop.train` for what is raised."""
+        return loop.train(
+            self.task, self.network, self.settings.train,
+            engine_description=self.engine.describe(), run=folder, listeners=listeners,
+            recorded=self.settings.to_json(),
+        )  # fmt: skip
+
+    def model(self, outcome: loop.Outcome, run: Path | None = None) -> SeriesModel:
+        """Return the model of a training that has ended, calibrated where that is wanted.
+
+        Raises: `KeyboardInterrupt` where a person stopped it.
+        """
+        if outcome.reason == "interrupted":
+            raise KeyboardInterrupt
+        if run is not None:
+            model = SeriesModel.load(run)
+            model.engine = self.settings.engine
+        elif outcome.weights is None:
+            raise ConfigError("the training ended before its first step, so there is no model.")
+        else:
+            model = SeriesModel(outcome.weights, outcome.document, engine=self.settings.engine)
+        if self.settings.series.conformal:
+            model.calibrate(self.task.panel, self.settings.series.held_out)
+            if run is not None:
+                save_model(run / BEST, model.weights, model.document)
+        return model
+
+
+def prepare(panel: Panel, settings: Settings, name: str = "series") -> Training:
+    """Build the network for series in memory. Raises what `SeriesTask` and `select` raise."""
+    return _training(SeriesTask(panel, settings, [name]), settings, [])
+
+
+def prepare_file(source: Source, values: Mapping[str, Any] | None = None) -> Training:
+    """Read series from a file and build the network.
+
+    Raises:
+        ConfigError: a setting cannot be, or the series are too short.
+        FormatError: the file is missing or no table of series.
+        ResourceError: the engine asked for is not here.
+    """
+    settings = gather(values or {})
+    read = read_panel(source, settings.columns)
+    name = os.fspath(source) if isinstance(source, str | os.PathLike) else source.name
+    task = SeriesTask(
+        read.panel, settings, [Path(name).name], {"sha256": read.sha256, "layout": read.layout}
+    )
+    where = [str(Path(name).resolve())] if isinstance(source, str | os.PathLike) else []
+    return _training(task, settings, where)
+
+
+def _training(task: SeriesTask, settings: Settings, inputs: list[str]) -> Training:
+    engine, network = build(task.spec, settings.train, settings.optimiser, settings.engine)
+    return Training(task, settings, engine, network, inputs)
+
+
+def restore(run: Mapping[str, Any]) -> SeriesTask:
+    """Return the task of a run as it was, from what `run.json` holds.
+
+    Raises: `FormatError` where its data are gone or have changed.
+    """
+    inputs = run.get("inputs") or []
+    if not inputs:
+        raise FormatError(
+            "this run learned series from memory, which cannot be read again; train anew from a "
+            "file."
+        )
+    options = run["task"].get("options")
+    if not isinstance(options, Mapping):
+        raise FormatError("run.json lacks the object 'task.options'.")
+    settings = Settings.from_json(options)
+    read = read_panel(inputs[0], settings.columns)
+    provenance = run.get("provenance") or {}
+    if read.sha256 != provenance.get("sha256"):
+        raise FormatError(
+            f"the data of this run have changed since it began ({inputs[0]}); bring the old file "
+            "back, or train anew."
+        )
+    return SeriesTask(
+        read.panel, settings, provenance.get("inputs") or [],
+        {"sha256": read.sha256, "layout": read.layout},
+    )  # fmt: skip
+
+
+def data_of(model: SeriesModel) -> Panel:
+    """Return the series that a model learned from, where it is still beside its run.
+
+    Raises: `FormatError` where they are gone.
+    """
+    inputs: list[str] = []
+    if model.path is not None and (model.path.parent / RUN).is_file():
+        where = model.path.parent / RUN
+        inputs = documents.parse(where.read_bytes(), str(where)).get("inputs") or []
+    if not inputs or not Path(inputs[0]).exists():
+        raise FormatError(
+            "the series that this model learned from are not where they were; name a file with "
+            "their histories (--data)."
+        )
+    return read_panel(inputs[0], model.settings.columns).panel
