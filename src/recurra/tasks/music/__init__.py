@@ -1,0 +1,1 @@
+"""Music: tunes, chorales and performances as sequences of tokens, composed and rendered."""

@@ -1,0 +1,128 @@
+"""From files of music to a model: everything put together, in one call or step by step."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recurra.core.errors import ConfigError
+from recurra.engines.base import Engine, Network
+from recurra.learning import loop
+from recurra.learning.events import Listener
+from recurra.learning.resume import build, describe
+from recurra.learning.run_folder import RunFolder
+from recurra.tasks.music.corpus import load_corpus
+from recurra.tasks.music.model import MusicModel
+from recurra.tasks.music.reading import Progress
+from recurra.tasks.music.settings import Settings, gather
+from recurra.tasks.music.task import MusicTask
+
+Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training that is ready to run: the files are read, the network has its first weights."""
+
+    task: MusicTask
+    settings: Settings
+    engine: Engine
+    network: Network
+    inputs: list[str]
+    """Where the files are found again."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the run folder keeps of it, for `RunFolder.create`."""
+        described = describe(
+            self.task,
+            engine=self.engine,
+            train=self.settings.train,
+            optimiser=self.settings.optimiser,
+            engine_options=self.settings.engine,
+            recorded=self.settings.to_json(),
+        )
+        return {**described, "inputs": self.inputs}
+
+    def run(
+        self, folder: RunFolder | None = None, listeners: Sequence[Listener] = ()
+    ) -> loop.Outcome:
+        """Train to the end of the budget; see `learning.loop.train` for what is raised."""
+        return loop.train(
+            self.task,
+            self.network,
+            self.settings.train,
+            engine_description=self.engine.describe(),
+            run=folder,
+            listeners=listeners,
+            recorded=self.settings.to_json(),
+        )
+
+
+def prepare(
+    inputs: Inputs,
+    values: Mapping[str, Any] | None = None,
+    *,
+    preset: str | None = None,
+    progress: Progress | None = None,
+) -> Training:
+    """Read the music and build the network.
+
+    Args:
+        inputs: files, folders or patterns; one or several.
+        values: settings by name, over those of the preset.
+        preset: a name in `settings.PRESETS`; None is the default one.
+        progress: called after every file with files done and in all.
+    Raises:
+        ConfigError: a setting cannot be, or nothing is left to train on.
+        FormatError: no file could be read.
+        ResourceError: the engine asked for is not here.
+    """
+    settings = gather(values or {}, preset)
+    named = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    corpus = load_corpus(named, settings.music, progress=progress)
+    task = MusicTask(corpus, settings, [os.fspath(one) for one in named])
+    engine, network = build(task.spec, settings.train, settings.optimiser, settings.engine)
+    # Patterns and folders are kept as they were named; only where they are is made certain.
+    return Training(task, settings, engine, network, [os.path.abspath(one) for one in named])
+
+
+def train(
+    inputs: Inputs,
+    *,
+    run: str | os.PathLike[str] | None = None,
+    preset: str | None = None,
+    listeners: Sequence[Listener] = (),
+    **options: Any,
+) -> MusicModel:
+    """Learn music and return the model that did best on the pieces held out.
+
+        model = train("tunes/", run="runs/tunes", seconds=600)
+        model.compose().save("tune.mid")
+
+    Args:
+        inputs: as for `prepare`.
+        run: folder in which everything is kept; without one it lives in memory alone.
+        preset: tiny, small or medium: what is underneath the options.
+        listeners: called with every event of the training.
+        options: settings by name: vocabulary, transpose, sizes, seconds, steps, engine, seed ...
+    Raises:
+        ConfigError, FormatError, ResourceError: as `prepare`.
+        NumericError: the loss stopped being finite.
+        KeyboardInterrupt: Ctrl-C; what was learned is in the run folder, where there is one.
+    """
+    training = prepare(inputs, options, preset=preset)
+    if run is None:
+        outcome = training.run(None, listeners)
+    else:
+        with RunFolder.create(Path(run), training.describe()) as folder:
+            outcome = training.run(folder, listeners)
+    if outcome.reason == "interrupted":
+        raise KeyboardInterrupt
+    if run is not None:
+        return MusicModel.load(run)
+    if outcome.weights is None:
+        raise ConfigError("the training ended before its first step, so there is no model.")
+    return MusicModel(outcome.weights, outcome.document, engine=training.settings.engine)
