@@ -1,0 +1,1 @@
+"""The studio: an HTTP application over run folders, models and texts, and the web app it serves."""

@@ -1,0 +1,64 @@
+"""The application: routes, errors, and the checks before them, put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from recurra.studio import errors
+from recurra.studio.deadlines import Bodies
+from recurra.studio.routes import corpora, models, place, runs
+from recurra.studio.security import Gate, Security
+from recurra.studio.site_files import Site
+from recurra.studio.studio import Studio
+from recurra.version import VERSION
+
+ROUTERS = (place.router, corpora.router, runs.router, models.router)
+OPENAPI = "/api/openapi.json"
+
+
+def create_app(studio: Studio, gate: Gate, site: Site | None = None) -> ASGIApp:
+    """Return the whole application for one studio, behind its gate.
+
+    Ending its lifespan closes the studio.
+    """
+    # The checks stand outside of everything, so that errors go through them too.
+    return Security(Bodies(api(studio, site), studio.options.upload_limit), gate)
+
+
+def api(studio: Studio | None, site: Site | None = None) -> FastAPI:
+    """Return the routes alone. Without a studio they can be described, but not used."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
+        yield
+        if studio is not None:
+            studio.close()
+
+    app = FastAPI(
+        title="Recurra studio",
+        version=VERSION,
+        summary="Train LSTMs on sequences, generate from them, and look inside.",
+        openapi_url=OPENAPI,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        separate_input_output_schemas=False,
+        generate_unique_id_function=_operation,
+        lifespan=lifespan,
+    )
+    app.state.studio = studio
+    errors.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/", site or Site())
+    return app
+
+
+def _operation(route: Any) -> str:
+    """Call an operation as its function is called."""
+    return str(route.name)

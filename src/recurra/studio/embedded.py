@@ -1,0 +1,91 @@
+"""Texts that go along with the exported site, so that it has something to learn without asking.
+
+Only what is on this computer already and may be passed on: nothing is downloaded for it. The page
+reads `corpora/index.json` and loads a text when it is first used, from its own origin.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from recurra.core.errors import RecurraError
+from recurra.datasets import registry
+from recurra.datasets.catalogue import Dataset
+from recurra.formats.atomic import atomic_write
+from recurra.formats.encodings import detect_encoding
+
+FOLDER, INDEX = "corpora", "index.json"
+NAMES = ("shakespeare", "python-reference")
+"""Texts whose licence lets anyone pass them on with no more than a notice."""
+_PSF = "PSF-2.0"
+
+
+def embed(site: Path) -> list[str]:
+    """Write the texts that are here into a site's folder; return the names of those written.
+
+    A text that is not installed, or is damaged, is left out.
+    """
+    folder = site / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    index: list[dict[str, Any]] = []
+    for name in NAMES:
+        dataset = registry.find(name)
+        notice = _notice(dataset)
+        try:
+            text = _text(dataset) if notice is not None else None
+        except RecurraError:
+            text = None
+        if not text or notice is None:
+            continue
+        _write(folder / f"{name}.txt", text)
+        _write(folder / f"{name}.LICENCE.txt", notice.encode())
+        index.append(
+            {
+                "id": name,
+                "name": dataset.title,
+                "file": f"{name}.txt",
+                "bytes": len(text),
+                "characters": len(text.decode()),
+                "sha256": hashlib.sha256(text).hexdigest(),
+                "licence": dataset.licence,
+                "about": dataset.what,
+            }
+        )
+    _write(folder / INDEX, json.dumps(index, indent=1).encode())
+    return [one["id"] for one in index]
+
+
+def _text(dataset: Dataset) -> bytes | None:
+    """Return all documents one after the other, as UTF-8; None where the text is not here."""
+    if registry.whereabouts(dataset) is None:
+        return None
+
+    def blocks() -> Iterator[bytes]:
+        for document in registry.open_dataset(dataset.name):
+            yield from (block for block, _ in document.blocks())
+
+    text = b"".join(blocks())
+    return text if detect_encoding(text[:8192]) == "utf-8" else None
+
+
+def _notice(dataset: Dataset) -> str | None:
+    """Return what has to go along with a text; None where its licence's own words are not here."""
+    words = f"{dataset.title}\n{dataset.what}\nFrom: {dataset.origin}\n{dataset.home}\n"
+    words += f"Licence: {dataset.licence}\n"
+    if dataset.licence != _PSF:
+        return words
+    for parent in ("stdlib", "platstdlib"):
+        path = Path(sysconfig.get_path(parent)) / "LICENSE.txt"
+        if path.is_file():
+            return words + "\n" + path.read_text("utf-8", "replace")
+    return None
+
+
+def _write(path: Path, data: bytes) -> None:
+    with atomic_write(path) as file:
+        file.write(data)

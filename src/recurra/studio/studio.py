@@ -1,0 +1,71 @@
+"""Everything that the routes work with, made once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+from recurra.studio.cache import Cache
+from recurra.studio.corpora import Corpora
+from recurra.studio.home import Home
+from recurra.studio.models import Models
+from recurra.studio.settings import StudioOptions
+from recurra.studio.trainings import Trainings
+from recurra.studio.workers import Pool
+
+SHORT = 1024
+"""Pieces of short work that may wait for a thread: one a connection."""
+TURN = 8
+"""Streams that pass on a block of a run's past in one turn of the event loop."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Studio:
+    """The folder, what is in it, and the threads that work on it."""
+
+    home: Home
+    options: StudioOptions
+    corpora: Corpora
+    trainings: Trainings
+    models: Models
+    files: Pool
+    """For looking at folders: short, but it may wait for a disk."""
+    quick: Pool
+    """For a few dozen tokens."""
+    slow: Pool
+    """For whole texts."""
+    closing: threading.Event
+    """Set when the server is about to end, so that streams end before it."""
+    turn: asyncio.Semaphore
+    """Held while a stream reads a block of the past, so that others are answered in between."""
+
+    @classmethod
+    def open(
+        cls, folder: Path, options: StudioOptions | None = None, others: tuple[Path, ...] = ()
+    ) -> Studio:
+        """Open a studio's folder, made where it is not there.
+
+        Args:
+            others: folders with runs made elsewhere, which are shown too.
+        Raises: `ResourceError` where the folder cannot be written.
+        """
+        options = options or StudioOptions()
+        place = Home(folder)
+        cache = Cache(options.memory)
+        corpora = Corpora(place, cache)
+        trainings = Trainings(place, corpora, others=others, most=options.trainings)
+        models = Models(place, corpora, trainings, cache)
+        return cls(
+            place, options, corpora, trainings, models,
+            Pool("files", 4, SHORT), Pool("quick", options.workers, SHORT),
+            Pool("slow", options.workers), threading.Event(), asyncio.Semaphore(TURN),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Let go of the threads. Trainings go on: they are processes of their own."""
+        self.closing.set()
+        for pool in (self.files, self.quick, self.slow):
+            pool.close()
+        self.trainings.reap()
