@@ -1,4 +1,4 @@
-"""Compile the kernel while a wheel or an editable installation is made."""
+"""Compile the kernel and build the studio's site while a wheel or an editable install is made."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-KERNEL = Path(__file__).parent / "src" / "recurra" / "kernel"
+ROOT = Path(__file__).parent
+KERNEL = ROOT / "src" / "recurra" / "kernel"
 
 
-class KernelBuildHook(BuildHookInterface[Any]):
-    """Adds the libraries of this platform and names it in the wheel's tag.
-
-    Where the kernel has no build the wheel holds Python alone, and the other engines do the work.
-    """
+class RecurraBuildHook(BuildHookInterface[Any]):
+    """Adds the libraries of this platform, named in the wheel's tag, and the studio's site."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        compiler = _compiler()
+        self._kernel(build_data)
+        self._site()
+
+    def _kernel(self, build_data: dict[str, Any]) -> None:
+        """Where the kernel has no build the wheel holds Python alone; other engines do the work."""
+        compiler = _load(KERNEL / "build.py")
         platform = compiler.wheel_platform()
         if platform is None:
             self.app.display_warning(f"The kernel has no build for {sys.platform}; left out.")
@@ -31,12 +34,26 @@ class KernelBuildHook(BuildHookInterface[Any]):
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform}"
 
+    def _site(self) -> None:
+        """Without npm's registry there is no site, and `recurra studio` says so."""
+        script = ROOT / "web" / "studio" / "build.py"
+        if not script.exists():
+            return
+        builder = _load(script)
+        if builder.is_current():
+            return
+        self.app.display_info("Building the studio's site ...")
+        try:
+            builder.build()
+        except RuntimeError as problem:
+            self.app.display_warning(f"The studio's site is left out: {problem}")
 
-def _compiler() -> ModuleType:
-    """Return kernel/build.py as a module; the package itself is not installed yet."""
-    spec = importlib.util.spec_from_file_location("recurra_kernel_build", KERNEL / "build.py")
+
+def _load(path: Path) -> ModuleType:
+    """Return a script as a module; the package itself is not installed yet."""
+    spec = importlib.util.spec_from_file_location(f"recurra_build_{path.parent.name}", path)
     if spec is None or spec.loader is None:
-        raise RuntimeError(f"{KERNEL / 'build.py'} cannot be read.")
+        raise RuntimeError(f"{path} cannot be read.")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

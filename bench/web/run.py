@@ -1,20 +1,29 @@
-"""The kernel in the browser beside TensorFlow.js: training and generation, one browser session.
+"""The studio in the browser beside TensorFlow.js and jax-js: one browser session, no GPU.
 
     python bench/web/run.py [--rounds 3] [--quick]
 
-Both compute the same many-to-many network (two layers of 128, one-hot input of 65 characters,
-softmax over them, Adam) on batches of 64 sequences of 64 characters, in one page of one Chromium,
-in turns. TensorFlow.js comes from npm and is bundled; no address but the page's own is asked. There
-is no GPU in it: what counts are the CPU backends, of which the fastest is the baseline.
+Recurra is measured through the studio's own place in the browser, checkpoints and events included,
+on a page that is cross-origin isolated (threads) and on one that is not (one thread). The peers
+come from npm and are bundled; no address but the page's own is asked. There is no GPU in it: what
+counts are the CPU backends, of which the fastest that works is the baseline.
+
+- The example: TensorFlow.js's text-generation example (1 x 128, windows of 40 characters, batch
+  128, RMSprop 0.01) learns from one loss a window; Recurra from all 40, and, beside that, from one.
+- Many to many: two layers of 128, every position has a loss, batches of 64.
+- Writing: the example reads a window of 40 for each character that it writes.
+- The page: from opening it to the first step, what is loaded, the main thread's longest task.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import gzip
 import http.server
 import os
+import random
 import shutil
+import string
 import subprocess
 import sys
 import tempfile
@@ -26,73 +35,88 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parents[1]))
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(ROOT))
 
-from bench.common import _busy_seconds, interleave, print_table, write_json  # noqa: E402
+from bench.common import Row, _busy_seconds, interleave, print_table, write_json  # noqa: E402
 
-KERNEL = HERE.parents[1] / "web" / "kernel"
-NETWORK = {"sizes": [128, 128], "batch": 64, "window": 64, "vocabulary": 65}
-CONTESTANTS = (("simd", 1), ("relaxed", 1), ("threads", 2))
+STUDIO = ROOT / "web" / "studio"
+VOCABULARY = 65
+EXAMPLE: dict[str, Any] = {"sizes": [128], "embedding": 0, "batch_size": 128, "window": 40}
+MANY: dict[str, Any] = {"sizes": [128, 128], "embedding": 0, "batch_size": 64, "window": 64}
+JAX_WINDOW = 16
+"""It unrolls every step of a window, and compiling 64 of them takes minutes."""
 FLAGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-BARS = {"relaxed, 1 thread": 28.0, "threads, 2 threads": 50.0}
-"""How many times the baseline training is to be."""
+BARS = {
+    "example": {"Recurra, 1 thread": 28.0, "Recurra, threads": 45.0},
+    "many": {"Recurra, 1 thread": 28.0, "Recurra, threads": 50.0},
+    "jax": {"Recurra, 1 thread": 8.0, "Recurra, threads": 15.0},
+    "write": {"Recurra": 500.0},
+}
+"""How many times the peer it is to be."""
+ROWS: dict[str, list[Row]] = {}
+
+
+def text() -> str:
+    """Return a text of 65 different characters, the same each time."""
+    rng = random.Random(1)
+    letters = (string.ascii_letters + string.digits + string.punctuation)[: VOCABULARY - 2]
+    words = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(800)]
+    lines = [" ".join(rng.choices(words, k=rng.randint(4, 12))) for _ in range(6000)]
+    return letters + "\n" + "\n".join(lines)
 
 
 def build(folder: Path) -> None:
-    """Bundle everything into a folder."""
-    for place in (KERNEL, HERE):
-        if not (place / "node_modules").exists():
-            install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--quiet"]
-            subprocess.run(install, cwd=place, check=True, stdout=subprocess.DEVNULL)
-    python = {**os.environ, "RECURRA_PYTHON": sys.executable}
-    subprocess.run(["node", str(KERNEL / "build.mjs"), str(folder)], check=True, env=python,
-                   stdout=subprocess.DEVNULL)  # fmt: skip
-    bundle = [str(HERE / "node_modules/.bin/esbuild"), str(HERE / "page.ts"),
-              str(HERE / "ours.worker.ts"), "--bundle", "--format=esm", "--minify",
-              "--target=es2022", "--log-level=error", f"--outdir={folder}"]  # fmt: skip
-    subprocess.run(bundle, check=True)
-    (folder / "tfjs").mkdir()
+    """Put the studio's site into a folder, and the page of the comparison into bench/ in it."""
+    if not (HERE / "node_modules" / "@jax-js").exists():
+        install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--quiet"]
+        subprocess.run(install, cwd=HERE, check=True, stdout=subprocess.DEVNULL)
+    quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL}
+    subprocess.run([sys.executable, str(STUDIO / "build.py"), str(folder)], **quiet)
+    vite = STUDIO / "node_modules" / "vite" / "bin" / "vite.js"
+    config = HERE / "vite.config.mjs"
+    environment = {**os.environ, "RECURRA_SITE": str(folder / "bench")}
+    command = ["node", str(vite), "build", "--logLevel", "error", "--config", str(config)]
+    subprocess.run(command, env=environment, cwd=STUDIO, **quiet)
     wasm = HERE / "node_modules/@tensorflow/tfjs-backend-wasm/dist"
+    (folder / "bench" / "tfjs").mkdir()
     for module in wasm.glob("*.wasm"):
-        shutil.copy(module, folder / "tfjs")
-    page = '<!doctype html><meta charset="utf-8"><script type="module" src="page.js"></script>'
-    (folder / "index.html").write_text(page)
+        shutil.copy(module, folder / "bench" / "tfjs")
 
 
-class _Isolated(http.server.SimpleHTTPRequestHandler):
+class _Plain(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+class _Isolated(_Plain):
     def end_headers(self) -> None:
         self.send_header("Cross-Origin-Opener-Policy", "same-origin")
         self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
         super().end_headers()
 
-    def log_message(self, *args: Any) -> None:
-        """Say nothing."""
-
 
 @contextmanager
-def opened(folder: Path) -> Iterator[Any]:
-    """Serve the folder and open its page in Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    handler = functools.partial(_Isolated, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+def served(folder: Path, handler: type[_Plain]) -> Iterator[str]:
+    """Serve the folder and yield its address."""
+    made = functools.partial(handler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), made)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        raise SystemExit("There is no Chromium; on Debian: apt-get install chromium.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        print(f"Chromium {browser.version}, no GPU", file=sys.stderr)
-        page = browser.new_page()
-        page.set_default_timeout(0)
-        page.goto(f"http://127.0.0.1:{server.server_address[1]}/index.html")
-        page.wait_for_function("window.bench !== undefined")
-        yield page
-        browser.close()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
+    server.server_close()
+
+
+def opened(context: Any, origin: str) -> Any:
+    """Open the page of the comparison."""
+    page = context.new_page()
+    page.set_default_timeout(0)
+    page.goto(f"{origin}/bench/index.html")
+    page.wait_for_function("window.bench !== undefined")
+    return page
 
 
 def tree_seconds() -> float:
@@ -130,58 +154,219 @@ class Watched:
         return rate
 
 
-def ours(page: Any, module: str, threads: int, what: str, seconds: float, **change: Any) -> float:
-    ask = {**NETWORK, "module": module, "threads": threads, "what": what, "seconds": seconds}
-    return float(page.evaluate("ask => window.bench.ours(ask)", {**ask, **change}))
+def section(
+    name: str,
+    title: str,
+    unit: str,
+    rounds: int,
+    contestants: list[tuple[str, Callable[[], float]]],
+) -> list[Row]:
+    """Measure, print a table with the best peer as the baseline, and compare with the bars."""
+    watched = [(label, Watched(measure)) for label, measure in contestants]
+    rows = interleave(watched, unit, rounds)
+    for row, (_, one) in zip(rows, watched, strict=True):
+        row.foreign = one.foreign
+    ROWS[title] = rows
+    best = _best(rows, "tfjs")
+    if best is None:
+        print(f"\n{title}: no backend of TensorFlow.js works here.")
+        return rows
+    print_table(f"{title} (no GPU)", rows, best.name)
+    _judge(rows, best, BARS.get(name, {}))
+    if jax := _best(rows, "jax"):
+        _judge(rows, jax, BARS["jax"])
+    return rows
 
 
-def theirs(page: Any, what: str, backend: str, amount: int, threads: int = 2) -> float:
-    sizes, vocabulary = NETWORK["sizes"], NETWORK["vocabulary"]
-    page.evaluate("([b, t]) => window.bench.theirs.useBackend(b, t)", [backend, threads])
-    given = [sizes, vocabulary, amount]
-    if what == "train":
-        given = [sizes, vocabulary, NETWORK["batch"], NETWORK["window"], amount]
-    return float(page.evaluate("([w, g]) => window.bench.theirs[w](...g)", [what, given]))
+def _best(rows: list[Row], peer: str) -> Row | None:
+    found = [row for row in rows if row.name.startswith(peer) and row.values and not row.error]
+    return max(found, key=lambda row: row.median, default=None)
+
+
+def _judge(rows: list[Row], peer: Row, bars: dict[str, float]) -> None:
+    for row in rows:
+        bar = bars.get(row.name)
+        if bar is None or row.error or not row.values:
+            continue
+        ratio = row.median / peer.median
+        verdict = "reached" if ratio >= bar else "NOT reached"
+        print(f"  {row.name}: {ratio:.1f} x {peer.name}, bar {bar:g} {verdict}")
+
+
+def ours(page: Any, call: str, *given: Any) -> float:
+    return float(page.evaluate("([c, g]) => window.bench.ours[c](...g)", [call, list(given)]))
+
+
+def theirs(page: Any, call: str, backend: str, *given: Any) -> float:
+    return float(
+        page.evaluate(
+            "async ([c, b, g]) => { const t = await window.bench.theirs(); "
+            "await t.useBackend(b, 2); return t[c](...g); }",
+            [call, backend, list(given)],
+        )
+    )
+
+
+def jax(page: Any, compiled: dict[str, float], steps: int) -> float:
+    found = page.evaluate(
+        "async g => (await window.bench.jax()).train(...g)",
+        [MANY["sizes"], VOCABULARY, MANY["batch_size"], JAX_WINDOW, steps],
+    )
+    compiled["jax-js"] = found["compile_s"]
+    return float(found["rate"])
+
+
+def compare(one: Any, several: Any, corpus: str, rounds: int, seconds: float) -> None:
+    """Measure training and writing."""
+    trained = (("Recurra, 1 thread", one), ("Recurra, threads", several))
+    rmsprop = {**EXAMPLE, "optimiser": "rmsprop", "learning_rate": 0.01}
+    size, window = EXAMPLE["batch_size"], EXAMPLE["window"]
+
+    def windows(page: Any, **more: Any) -> float:
+        return size * ours(page, "train", corpus, {**rmsprop, **more}, seconds)
+
+    rows: list[tuple[str, Callable[[], float]]] = []
+    rows += [(name, functools.partial(windows, page)) for name, page in trained]
+    rows += [
+        (f"{name}, one loss", functools.partial(windows, page, objective="last", stride=3))
+        for name, page in trained
+    ]
+    rows += [
+        (f"tfjs 4.22, {backend}",
+         functools.partial(theirs, one, "trainExample", backend, 128, VOCABULARY, size, window, 1))
+        for backend in ("wasm", "cpu")
+    ]  # fmt: skip
+    title = "The example, 1x128, windows of 40, batch 128"
+    section("example", title, "windows a second", rounds, rows)
+
+    batch, length = MANY["batch_size"], MANY["window"]
+    positions = batch * length
+
+    def many(page: Any) -> float:
+        return positions * ours(page, "train", corpus, {**MANY, "learning_rate": 1e-3}, seconds)
+
+    compiled: dict[str, float] = {}
+    rows = [(name, functools.partial(many, page)) for name, page in trained]
+    rows += [
+        (f"tfjs 4.22, {backend}",
+         functools.partial(theirs, one, "train", backend, MANY["sizes"], VOCABULARY, batch, length,
+                           1))
+        for backend in ("wasm", "cpu")
+    ]  # fmt: skip
+    rows.append(("jax-js 0.1.25, wasm", functools.partial(jax, several, compiled, 2)))
+    section("many", "Many to many, 2x128, batch 64", "characters a second", rounds, rows)
+    if compiled:
+        print(
+            f"  jax-js compiled for {compiled['jax-js']:.1f} s before that, windows of {JAX_WINDOW}"
+        )
+
+    write = functools.partial(ours, several, "generate", corpus, EXAMPLE, int(10_000 * seconds))
+    rows = [("Recurra", write)]
+    rows += [
+        (f"tfjs 4.22, {backend}",
+         functools.partial(theirs, one, "generateExample", backend, 128, VOCABULARY, window, 40))
+        for backend in ("wasm", "cpu")
+    ]  # fmt: skip
+    section("write", "Writing, 1x128, one text", "characters a second", rounds, rows)
+
+
+def page_facts(browser: Any, origin: str, folder: Path, corpus: str, rounds: int) -> None:
+    """Measure the page itself."""
+    context = browser.new_context()
+    seconds = []
+    for _ in range(max(3, rounds)):
+        fresh = browser.new_context()
+        page = opened(fresh, origin)
+        seconds.append(ours(page, "firstStep", corpus[:200_000], {}))
+        fresh.close()
+    found = sorted(seconds)
+    middle, verdict = (
+        found[len(found) // 2],
+        "reached" if found[len(found) // 2] <= 1 else "NOT reached",
+    )
+    print(f"\nFrom opening the page to the first step, 'tiny' on a pasted text: {middle:.2f} s "
+          f"({found[0]:.2f} to {found[-1]:.2f}), bar 1 {verdict}")  # fmt: skip
+
+    files = loaded(context, origin, folder)
+    total = sum(len(gzip.compress(path.read_bytes(), 9)) for path in files)
+    verdict = "reached" if total <= 110_000 else "NOT reached"
+    print(f"JavaScript and WebAssembly of the text screens, gzip: {total:,} bytes, bar 110,000 "
+          f"{verdict}")  # fmt: skip
+    for path in files:
+        print(f"  {path.name:<40} {len(gzip.compress(path.read_bytes(), 9)):>8,}")
+
+    # A long run in one tab, watched by the studio's own screen in another.
+    trains = opened(context, origin)
+    run = trains.evaluate(
+        "([t, o]) => window.bench.ours.begin(t, o)",
+        [corpus, {"seconds": 600, "sample_threshold": 0, "sample_every": 50}],
+    )
+    for screen in (f"train?place=browser&run={run}", "corpus?place=browser"):
+        page = context.new_page()
+        page.add_init_script(
+            "window.tasks = []; new PerformanceObserver(list => window.tasks.push("
+            "...list.getEntries().map(e => e.duration))).observe({ type: 'longtask' });"
+        )
+        page.goto(f"{origin}/#/{screen}")
+        page.wait_for_timeout(3000)
+        page.evaluate("window.tasks.length = 0")
+        page.wait_for_timeout(6000)
+        tasks = page.evaluate("window.tasks")
+        longest = f"{max(tasks):.0f} ms" if tasks else "none over 50 ms"
+        print(
+            f"Longest main-thread task in 6 s of training, screen {screen.split('?')[0]}: {longest}"
+        )
+        page.close()
+    trains.evaluate("run => window.bench.ours.stop(run)", run)
+    context.close()
+
+
+def loaded(context: Any, origin: str, folder: Path) -> list[Path]:
+    """Return the files that the screens Corpus, Train and Write load, with the Workers' own."""
+    names: set[str] = set()
+    page = context.new_page()
+    page.on("response", lambda response: names.add(response.url.removeprefix(origin + "/")))
+    for screen in ("corpus", "train", "write"):
+        page.goto(f"{origin}/#/{screen}?place=browser")
+        page.reload()
+        page.wait_for_timeout(800)
+    page.close()
+    assets = folder / "assets"
+    names |= {f"assets/{path.name}" for path in assets.glob("*.worker-*.js")}
+    names = {name for name in names if not name.endswith(".wasm")}
+    names |= {f"assets/{path.name}" for path in assets.glob("recurra-threads-*.wasm")}
+    found = [folder / name for name in names if name.startswith("assets/")]
+    return sorted(path for path in found if path.suffix in (".js", ".wasm") and path.is_file())
 
 
 def main() -> None:
+    """Measure and print."""
+    from playwright.sync_api import sync_playwright
+
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one round, less of everything")
     options = parser.parse_args()
     rounds, seconds = (1, 2.0) if options.quick else (options.rounds, 4.0)
-    with tempfile.TemporaryDirectory() as name:
-        build(Path(name))
-        with opened(Path(name)) as page:
-            sections = {}
-            for what, amount in (("train", 1), ("generate", 60)):
-                contestants = [
-                    (f"{module}, {threads} thread{'s' * (threads > 1)}",
-                     functools.partial(ours, page, module, threads, what, seconds))
-                    for module, threads in CONTESTANTS
-                ]  # fmt: skip
-                contestants += [
-                    (f"tfjs 4.22, {backend}",
-                     functools.partial(theirs, page, what, backend, amount))
-                    for backend in ("wasm", "cpu")
-                ]  # fmt: skip
-                watched = [(name, Watched(measure)) for name, measure in contestants]
-                rows = interleave(watched, "characters a second", rounds)
-                for row, (_, one) in zip(rows, watched, strict=True):
-                    row.foreign = one.foreign
-                best = max((row for row in rows if row.name.startswith("tfjs") and row.values),
-                           key=lambda row: row.median)  # fmt: skip
-                title = {"train": "Training, 2x128, batch 64, window 64",
-                         "generate": "Generation, 2x128, one sequence"}[what]  # fmt: skip
-                print_table(title, rows, best.name)
-                sections[title] = rows
-                if what == "train":
-                    for row in rows:
-                        if bar := BARS.get(row.name):
-                            ratio = row.median / best.median
-                            verdict = "reached" if ratio >= bar else "NOT reached"
-                            print(f"  {row.name}: {ratio:.1f} x {best.name}, bar {bar:g} {verdict}")
-            print(f"\n{write_json('web', sections)}")
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        raise SystemExit("There is no Chromium; on Debian: apt-get install chromium.")
+    corpus = text()
+    with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = Path(name) / "site"
+        build(folder)
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        with served(folder, _Plain) as plain, served(folder, _Isolated) as isolated:
+            context = browser.new_context(service_workers="block")
+            one, several = opened(context, plain), opened(context, isolated)
+            print(f"Chromium {browser.version}, no GPU, {os.cpu_count()} processors")
+            for page in (one, several):
+                print(f"  {page.evaluate('window.bench.ours.engine()')}")
+            compare(one, several, corpus, rounds, seconds)
+            context.close()
+            page_facts(browser, isolated, folder, corpus, rounds)
+        browser.close()
+    print(f"\n{write_json('web', ROWS)}")
 
 
 if __name__ == "__main__":

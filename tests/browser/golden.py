@@ -14,7 +14,7 @@ from recurra.core.sampling import SamplingOptions
 from recurra.core.spec import Cell, Embedding, OneHot, Softmax, Spec, Stack
 from recurra.engines import EngineOptions, make
 from recurra.engines.base import Batch, Gradients, OptimiserOptions
-from recurra.tasks.text.windows import LastPosition, Streams
+from recurra.learning.windows import LastPosition, Streams
 from tests.cases import (
     VARIANTS,
     VOCABULARY,

@@ -24,14 +24,21 @@ export interface Thread {
 /** Starts a Worker that passes `start` to `serve`. */
 export type Spawn = (start: ThreadStart) => Thread;
 
-/** Return how a browser starts threads: Workers of the script thread.worker.js at this address. */
-export function workerThreads(script: string): Spawn {
+/**
+ * Return how a browser starts threads: Workers of the script thread.worker.js at this address, or
+ * what a function makes of that script.
+ */
+export function workerThreads(script: string | (() => Worker)): Spawn {
   return (start) => {
-    const worker = new Worker(script, { type: "module" });
+    const worker = typeof script === "string" ? new Worker(script, { type: "module" }) : script();
     const ready = new Promise<void>((resolve, reject) => {
       worker.onmessage = () => resolve();
       worker.onerror = (event) =>
-        reject(resourceError(`a thread's script could not be run: ${event.message || script}.`));
+        reject(
+          resourceError(
+            `a thread's script could not be run: ${event.message || "it was not found"}.`,
+          ),
+        );
     });
     worker.postMessage(start);
     return { ready, terminate: () => worker.terminate() };

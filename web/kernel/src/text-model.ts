@@ -47,6 +47,8 @@ export interface TextTrace {
   arrays: Weights;
   /** Log-probability of token n + 1 after token n was read, [tokens - 1]. */
   log_probs: Float64Array;
+  /** The likeliest tokens after each token, where they were asked for. */
+  likeliest?: { token: string; probability: number }[][];
 }
 
 export class TextModel {
@@ -154,9 +156,29 @@ export class TextModel {
     return { token: tokens.at(-1)!, state };
   }
 
+  /** Return the start token and the tokens of a text. */
+  read(text: string, unknown?: Policy): Int32Array {
+    const tokens = this.vocabulary.encode(text, unknown);
+    const found = new Int32Array(tokens.length + 1);
+    found[0] = this.start;
+    found.set(tokens, 1);
+    return found;
+  }
+
+  /** Return the likeliest tokens after a text, as the model itself has them. */
+  next(text: string, count: number, unknown?: Policy): { token: number; probability: number }[] {
+    const { token, state } = this.readPrime(this.primeTokens(text, unknown));
+    const window = { time: 1, batch: 1, inputs: Int32Array.of(token) };
+    const log_probs = logSoftmax(this.network.forward(window, state).outputs);
+    return largest(log_probs, count).map((one) => ({
+      token: one,
+      probability: Math.exp(log_probs[one]!),
+    }));
+  }
+
   /** Return every gate, state and surprise over a text, read from the state zero. */
-  trace(text: string, unknown?: Policy): TextTrace {
-    const tokens = Int32Array.of(this.start, ...this.vocabulary.encode(text, unknown));
+  trace(text: string, unknown?: Policy, likeliest = 0): TextTrace {
+    const tokens = this.read(text, unknown);
     const window = { time: tokens.length, batch: 1, inputs: tokens };
     const arrays = this.network.trace(window, this.network.zeroState(1));
     const logits = arrays.get("logits")!;
@@ -165,12 +187,41 @@ export class TextModel {
     const log_probs = Float64Array.from({ length: tokens.length - 1 }, (_, n) =>
       logProb(logits.subarray(n * size, (n + 1) * size), tokens[n + 1]!),
     );
-    return {
+    const found: TextTrace = {
       tokens: Array.from(tokens, (token) => this.vocabulary.tokenText(token)),
       arrays,
       log_probs,
     };
+    if (!likeliest) return found;
+    found.likeliest = Array.from(tokens, (_, n) => {
+      const row = logSoftmax(logits.subarray(n * size, (n + 1) * size));
+      return largest(row, likeliest).map((token) => ({
+        token: this.vocabulary.tokenText(token),
+        probability: Math.exp(row[token]!),
+      }));
+    });
+    return found;
   }
+}
+
+/** Return the log-probabilities of one row of logits, in float64. */
+export function logSoftmax(logits: Float32Array): Float64Array {
+  const top = logits.reduce((a, b) => Math.max(a, b));
+  const sum = logits.reduce((total, x) => total + Math.exp(x - top), 0);
+  return Float64Array.from(logits, (logit) => logit - top - Math.log(sum));
+}
+
+/** Return the places of the largest values, largest first; of equals the first. */
+export function largest(values: ArrayLike<number>, count: number): number[] {
+  const found: number[] = [];
+  for (let n = 0; n < values.length; n++) {
+    if (found.length === count && !(values[n]! > values[found.at(-1)!]!)) continue;
+    let place = found.length;
+    while (place > 0 && values[n]! > values[found[place - 1]!]!) place -= 1;
+    found.splice(place, 0, n);
+    if (found.length > count) found.pop();
+  }
+  return found;
 }
 
 function logProb(logits: Float32Array, token: number): number {

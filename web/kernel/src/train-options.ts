@@ -8,6 +8,11 @@ import { CELL_FLAGS, type CellFlag } from "./spec.ts";
 export interface TrainOptions
   extends Partial<OptimiserOptions>, Partial<Record<CellFlag, boolean>> {
   vocabulary?: "characters" | "bytes";
+  /** Characters that are rarer become the unknown token. */
+  minimum_count?: number;
+  unknown?: "refuse" | "replace";
+  /** Forget everything after each match: a regular expression, or a name in RESETS. */
+  reset_at?: string | null;
   validation?: number;
   test?: number;
   sizes?: number[];
@@ -22,12 +27,14 @@ export interface TrainOptions
   window?: number;
   objective?: "every" | "last";
   stride?: number;
+  /** Batches whose gradients are averaged into one step. */
+  accumulate?: number;
   /** The budget: exactly one of the three. */
   steps?: number;
   epochs?: number;
   seconds?: number;
   learning_rate?: number;
-  schedule?: "constant" | "cosine";
+  schedule?: "constant" | "cosine" | "one-cycle" | "plateau";
   warmup?: number;
   final_learning_rate?: number;
   seed?: number;
@@ -35,6 +42,9 @@ export interface TrainOptions
 
 const DEFAULTS = {
   vocabulary: "characters",
+  minimum_count: 1,
+  unknown: "refuse",
+  reset_at: null,
   validation: 0.05,
   test: 0.05,
   sizes: [128, 128],
@@ -48,12 +58,17 @@ const DEFAULTS = {
   window: 64,
   objective: "every",
   stride: 3,
+  accumulate: 1,
   learning_rate: 1e-2,
   schedule: "cosine",
   warmup: 0.02,
   final_learning_rate: 0.01,
   seed: 0,
 } as const;
+
+const SCHEDULES = ["constant", "cosine", "one-cycle", "plateau"];
+/** The one-cycle schedule starts at this share of its peak, and rises over that share of the run. */
+const ONE_CYCLE = { start: 0.04, rise: 0.3 };
 
 const BUDGETS = ["steps", "epochs", "seconds"] as const;
 const NAMES = new Set<string>([
@@ -62,6 +77,8 @@ const NAMES = new Set<string>([
   ...CELL_FLAGS,
   ...BUDGETS,
 ]);
+
+const COUNTS = ["batch_size", "window", "stride", "accumulate"] as const;
 
 export type Settings = ReturnType<typeof settle>;
 
@@ -74,7 +91,7 @@ export function settle(options: TrainOptions) {
     throw configError("a run has one budget: say how long with steps, epochs or seconds.", "steps");
   }
   const settings = { ...DEFAULTS, ...options };
-  const positive = (name: "batch_size" | "window" | "stride", high: number): void => {
+  const positive = (name: (typeof COUNTS)[number], high: number): void => {
     const value = settings[name];
     if (!Number.isInteger(value) || value < 1 || value > high) {
       throw configError(
@@ -83,16 +100,16 @@ export function settle(options: TrainOptions) {
       );
     }
   };
-  for (const name of ["batch_size", "window", "stride"] as const) positive(name, 65536);
+  for (const name of COUNTS) positive(name, 65536);
   if (!(settings[budgets[0]!]! > 0)) {
     throw configError(`${budgets[0]} has to be above 0.`, budgets[0]);
   }
   if (!(settings.learning_rate > 0)) {
     throw configError("learning_rate has to be above 0.", "learning_rate");
   }
-  if (!["constant", "cosine"].includes(settings.schedule)) {
+  if (!SCHEDULES.includes(settings.schedule)) {
     throw configError(
-      `the schedule '${settings.schedule}' is not known in the browser.`,
+      `schedule is '${settings.schedule}', but the schedules are ${SCHEDULES.join(", ")}.`,
       "schedule",
     );
   }
@@ -109,15 +126,25 @@ export function settle(options: TrainOptions) {
   return { ...settings, rule };
 }
 
-/** Return the learning rate at a share of the budget: a linear rise, then constant or half a cosine. */
+/**
+ * Return the learning rate at a share of the budget, as learning/schedule.py does: a linear rise,
+ * then constant or half a cosine; one-cycle rises by a cosine too. The plateau's factor comes on top.
+ */
 export function learningRate(
   progress: number,
   how: { schedule: string; learning_rate: number; warmup: number; final_learning_rate: number },
 ): number {
-  const { learning_rate: peak, warmup, final_learning_rate: final } = how;
+  const { schedule, learning_rate: peak, warmup, final_learning_rate: final } = how;
+  const cycles = schedule === "one-cycle";
   const spent = Math.min(Math.max(progress, 0), 1);
-  if (spent < warmup) return (peak * spent) / warmup;
-  if (how.schedule === "constant") return peak;
-  const share = (spent - warmup) / (1 - warmup);
-  return peak * (final + (1 - final) * 0.5 * (1 + Math.cos(Math.PI * share)));
+  const rise = warmup || (cycles ? ONE_CYCLE.rise : 0);
+  if (spent < rise) {
+    return peak * (cycles ? cosine(ONE_CYCLE.start, 1, spent / rise) : spent / rise);
+  }
+  if (schedule === "constant" || schedule === "plateau") return peak;
+  return peak * cosine(1, final, (spent - rise) / (1 - rise));
 }
+
+/** Go from `start` to `end` along half a cosine. */
+const cosine = (start: number, end: number, share: number): number =>
+  end + (start - end) * 0.5 * (1 + Math.cos(Math.PI * share));

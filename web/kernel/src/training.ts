@@ -9,7 +9,14 @@ import type { Network } from "./network.ts";
 import { CELL_FLAGS, parseSpec, type Weights } from "./spec.ts";
 import { TextModel } from "./text-model.ts";
 import { learningRate, settle, type Settings, type TrainOptions } from "./train-options.ts";
-import { ByteVocabulary, CharacterVocabulary, startToken, type Tokens } from "./vocabulary.ts";
+import { findResets } from "./resets.ts";
+import {
+  ByteVocabulary,
+  CharacterVocabulary,
+  startToken,
+  type Tokens,
+  type Vocabulary,
+} from "./vocabulary.ts";
 import { LastPosition, Streams, type Windows } from "./windows.ts";
 
 /** Validation reads up to this many streams of at least so many tokens, and so many positions. */
@@ -40,34 +47,42 @@ export class Training {
   /** Steps done. */
   step_count = 0;
   readonly start: number;
-  private readonly settings: Settings;
+  /** The part of the text that is learned from, as tokens. */
+  readonly tokens: Tokens;
+  readonly settings: Settings;
+  /** What the learning rate is multiplied with: the memory of the plateau schedule. */
+  factor = 1;
   private readonly held_out: Streams | null;
   private state: State | null = null;
 
   /**
    * Throws ConfigError where a setting cannot be, or the text is too short.
    *
-   * `source` tells where the text came from; it is kept in the model file.
+   * `source` tells where the text came from; it is kept in the model file, and so are all settings
+   * by their classes, in `recorded`. Bytes are read as they are where the vocabulary is bytes.
    */
   constructor(
     kernel: Kernel,
-    text: string,
+    text: string | Uint8Array,
     options: TrainOptions,
     source: Record<string, unknown> = {},
+    recorded?: Record<string, unknown>,
   ) {
     const settings = settle(options);
     this.settings = settings;
-    const vocabulary =
-      settings.vocabulary === "bytes" ? new ByteVocabulary() : new CharacterVocabulary(text);
-    const tokens = vocabulary.encode(text);
+    const { vocabulary, tokens } = readTokens(text, settings);
     const [first, second] = cuts(tokens.length, settings.validation, settings.test);
     const [train, validation] = [tokens.subarray(0, first), tokens.subarray(first, second)];
+    this.tokens = train;
     const { batch_size: batch, window, stride, seed } = settings;
+    const every = settings.reset_at ? findResets(text, settings.reset_at) : [];
+    const resets = every.filter((place) => place < first);
     this.windows =
       settings.objective === "every"
-        ? new Streams(train, { batch, window })
-        : new LastPosition(kernel, train, { batch, window, stride, seed });
-    this.held_out = heldOut(validation, vocabulary.size);
+        ? new Streams(train, { batch, window, resets })
+        : new LastPosition(kernel, train, { batch, window, stride, seed, resets });
+    const later = every.filter((place) => place >= first).map((place) => place - first);
+    this.held_out = heldOut(validation, vocabulary.size, later);
     this.start = startToken(vocabulary, train);
     const size = vocabulary.size;
     const cell = Object.fromEntries(CELL_FLAGS.map((flag) => [flag, options[flag] ?? false]));
@@ -89,11 +104,14 @@ export class Training {
       spec: json,
       task: {
         kind: "text",
-        options: { text: textOptions(settings) },
+        options: recorded ?? { text: textOptions(settings) },
         vocabulary: vocabulary.toDocument(),
         start: this.start,
       },
-      provenance: { data: { ...source, characters: [...text].length }, options: { ...options } },
+      provenance: {
+        data: { characters: tokens.length, ...source },
+        options: recorded ?? { ...options },
+      },
     };
     const weights = initialise(kernel, spec, settings.seed);
     this.model = new TextModel(kernel, { spec, document, weights }, settings.rule);
@@ -104,7 +122,16 @@ export class Training {
   }
 
   get epoch(): number {
-    return this.step_count / this.windows.count;
+    return this.step_count / this.stepsPerEpoch;
+  }
+
+  get stepsPerEpoch(): number {
+    return Math.ceil(this.windows.count / this.settings.accumulate);
+  }
+
+  /** Tokens that one validation reads; 0 where nothing is held out. */
+  get heldOutTokens(): number {
+    return this.held_out?.positions ?? 0;
   }
 
   /** Steps in all, or null where the budget is in seconds. */
@@ -112,7 +139,7 @@ export class Training {
     const { steps, epochs } = this.settings;
     if (steps !== undefined) return steps;
     if (epochs === undefined) return null;
-    return Math.max(1, Math.ceil(epochs * this.windows.count - 1e-9));
+    return Math.max(1, Math.ceil(epochs * this.stepsPerEpoch - 1e-9));
   }
 
   /** The share of the budget that is spent before the next step. */
@@ -127,27 +154,38 @@ export class Training {
     return steps !== null ? this.step_count >= steps : elapsed_s >= this.settings.seconds!;
   }
 
-  /** Learn from the next window. Throws NumericError when the loss is no number any more. */
-  step(elapsed_s: number): Step {
-    const window = this.windows.at(this.step_count);
-    const before =
-      window.carries && this.state ? this.state : this.network.zeroState(window.batch.batch);
-    const rate = learningRate(this.progress(elapsed_s), this.settings);
-    const { report, state } = this.network.trainStep(window.batch, before, {
-      learning_rate: rate,
-      step: this.step_count,
-      seed: this.settings.seed,
-    });
-    if (!Number.isFinite(report.loss_nats) || !Number.isFinite(report.gradient_norm)) {
+  /**
+   * Learn from the windows of the next step. `progress` is the share of the budget that is spent,
+   * where the caller knows better than `this.progress(elapsed_s)`.
+   *
+   * Throws NumericError when the loss is no number any more.
+   */
+  step(elapsed_s: number, progress = this.progress(elapsed_s)): Step {
+    const { accumulate: parts, seed } = this.settings;
+    const learning_rate = learningRate(progress, this.settings) * this.factor;
+    const sums = { loss_nats: 0, accuracy: 0, mean_posterior: 0, positions: 0 };
+    let [norm, tokens] = [NaN, 0];
+    for (let part = 0; part < parts; part++) {
+      const window = this.windows.at(this.step_count * parts + part);
+      const before =
+        window.carries && this.state ? this.state : this.network.zeroState(window.batch.batch);
+      const how = { learning_rate, step: this.step_count, seed, part, parts };
+      const { report, state } = this.network.trainStep(window.batch, before, how);
+      this.state = state;
+      addReport(sums, report);
+      norm = report.gradient_norm;
+      tokens += window.tokens;
+    }
+    const report = meanReport(sums, norm);
+    if (!Number.isFinite(report.loss_nats) || !Number.isFinite(norm)) {
       throw numericError(
         `the loss of step ${this.step_count + 1} is ${report.loss_nats}, not a number; try a learning ` +
           `rate below ${this.settings.learning_rate}.`,
       );
     }
-    this.state = state;
     this.step_count += 1;
     const { step_count: step, epoch } = this;
-    return { step, epoch, learning_rate: rate, report, tokens: window.tokens };
+    return { step, epoch, learning_rate, report, tokens };
   }
 
   /** Yield the held-out report as it grows; the last one is the whole. Nothing where none is held out. */
@@ -161,19 +199,8 @@ export class Training {
       if (!carries) state = this.network.zeroState(this.held_out.batch);
       const found = this.network.evaluate(batch, state);
       state = found.state;
-      const { positions } = found.report;
-      sums.loss_nats += found.report.loss_nats * positions;
-      sums.accuracy += found.report.accuracy * positions;
-      sums.mean_posterior += found.report.mean_posterior * positions;
-      sums.positions += positions;
-      const total = Math.max(sums.positions, 1e-30);
-      yield {
-        loss_nats: sums.loss_nats / total,
-        accuracy: sums.accuracy / total,
-        mean_posterior: sums.mean_posterior / total,
-        positions: sums.positions,
-        gradient_norm: NaN,
-      };
+      addReport(sums, found.report);
+      yield meanReport(sums, NaN);
     }
   }
 
@@ -215,6 +242,45 @@ export class Training {
   }
 }
 
+type Sums = Omit<Report, "gradient_norm">;
+
+/** Add a report to sums, weighted by its positions. */
+export function addReport(sums: Sums, report: Report): void {
+  const { positions } = report;
+  sums.loss_nats += report.loss_nats * positions;
+  sums.accuracy += report.accuracy * positions;
+  sums.mean_posterior += report.mean_posterior * positions;
+  sums.positions += positions;
+}
+
+export function meanReport(sums: Sums, gradient_norm: number): Report {
+  const total = Math.max(sums.positions, 1e-30);
+  return {
+    loss_nats: sums.loss_nats / total,
+    accuracy: sums.accuracy / total,
+    mean_posterior: sums.mean_posterior / total,
+    positions: sums.positions,
+    gradient_norm,
+  };
+}
+
+/** Return the vocabulary of a text and the text in it. */
+function readTokens(
+  text: string | Uint8Array,
+  settings: Settings,
+): { vocabulary: Vocabulary; tokens: Tokens } {
+  if (settings.vocabulary === "bytes") {
+    const vocabulary = new ByteVocabulary();
+    return { vocabulary, tokens: typeof text === "string" ? vocabulary.encode(text) : text };
+  }
+  if (typeof text !== "string") text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(text);
+  const vocabulary = CharacterVocabulary.of(text, settings.minimum_count, settings.unknown);
+  return {
+    vocabulary,
+    tokens: vocabulary.encode(text, vocabulary.hasUnknown ? "replace" : "refuse"),
+  };
+}
+
 function textOptions(settings: Settings): Record<string, unknown> {
   const { vocabulary, validation, test } = settings;
   return { vocabulary, validation, test };
@@ -232,11 +298,12 @@ function roundHalfEven(x: number): number {
   return floor % 2 ? floor + 1 : floor;
 }
 
-function heldOut(tokens: Tokens, vocabularySize: number): Streams | null {
+function heldOut(tokens: Tokens, vocabularySize: number, resets: number[]): Streams | null {
   if (tokens.length < 2) return null;
   const wanted = Math.max(1, Math.floor(tokens.length / VALIDATION.stream));
   const batch = Math.min(VALIDATION.streams, wanted);
   const rows = Math.floor(VALIDATION.logits / (vocabularySize * batch));
   const window = Math.max(1, Math.min(VALIDATION.window, rows));
-  return new Streams(tokens, { batch, window, limit: VALIDATION.limit, what: "validation" });
+  const { limit } = VALIDATION;
+  return new Streams(tokens, { batch, window, resets, limit, what: "validation" });
 }

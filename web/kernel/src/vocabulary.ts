@@ -57,6 +57,18 @@ export class CharacterVocabulary implements Vocabulary {
     }
   }
 
+  /** Of a text; there is an unknown token when some characters are too rare, or it is asked for. */
+  static of(text: string, minimumCount = 1, policy: Policy = "refuse"): CharacterVocabulary {
+    if (minimumCount <= 1) {
+      return new CharacterVocabulary(text, policy === "replace", policy);
+    }
+    const counts = new Map<string, number>();
+    for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1);
+    const common = [...counts.keys()].filter((one) => counts.get(one)! >= minimumCount);
+    const rare = common.length < counts.size;
+    return new CharacterVocabulary(common, rare || policy === "replace", policy);
+  }
+
   get characters(): string {
     return this.texts.slice(0, this.texts.length - Number(this.hasUnknown)).join("");
   }

@@ -88,6 +88,11 @@ export class Streams implements Windows {
     );
   }
 
+  /** Positions that all windows together read. */
+  get positions(): number {
+    return this.lengths.reduce((sum, length) => sum + length, 0);
+  }
+
   at(n: number): Window {
     const place = n % this.count;
     const first = place * this.window;

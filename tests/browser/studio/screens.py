@@ -1,0 +1,111 @@
+"""What the tests of the Write and Inside screens share: a served studio with a small model in it.
+
+The screens are used as a person uses them, in a real Chromium, on the site as it is built.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import recurra
+from recurra.tasks.text.training import train
+from tests.studio.serving import TEXT, Live, serving
+
+ROOT = Path(__file__).parents[3]
+STUDIO = ROOT / "web" / "studio"
+
+
+MARKUP = '<b>"sun"</b><img src=x onerror=alert(1)>'
+WORDS = "".join(line + (f"{MARKUP}\n" if n % 10 == 0 else "")
+                for n, line in enumerate(TEXT.splitlines(keepends=True)))  # fmt: skip
+"""Made up; some 12,000 characters, with markup that the model learns to write."""
+
+
+@dataclass
+class Desk:
+    """A studio on a socket with one corpus and one model of it."""
+
+    live: Live
+    model: Any
+    """The same model in Python."""
+    model_id: str
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.live.port}"
+
+    def address(self, screen: str, query: str = "") -> str:
+        return f"{self.origin}/#/{screen}{query and '?' + query}"
+
+
+@pytest.fixture(scope="session")
+def built() -> None:
+    """The front end, built from its sources as they are."""
+    spec = importlib.util.spec_from_file_location("studio_build", STUDIO / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tools = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tools)
+    if not tools.is_current():
+        tools.build()
+
+
+@pytest.fixture(scope="session")
+def desk(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("desk")
+    text = folder / "men.txt"
+    text.write_text(WORDS)
+    model = train(
+        str(text), sizes=(40, 24), embedding=8, batch_size=8, window=64, steps=600,
+        learning_rate=0.01, dropout=0.0, sample_every=0, precision="float32", seed=1,
+    )  # fmt: skip
+    model.save(folder / "men.safetensors")
+    with serving(folder / "home") as live:
+        live.send("POST", "/api/corpora?name=men.txt", body=WORDS.encode())
+        data = (folder / "men.safetensors").read_bytes()
+        made = live.send("POST", "/api/models?name=men", body=data).json()
+        yield Desk(live, recurra.load(folder / "men.safetensors"), made["id"])
+
+
+@pytest.fixture
+def page(browser: Any, desk: Desk) -> Iterator[Any]:
+    """A page that fails the test for any error in its console."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    wrong: list[str] = []
+    opened.on("pageerror", lambda error: wrong.append(str(error)))
+    # What the server refuses, the page says in a banner; the browser notes it here as well.
+    opened.on(
+        "console",
+        lambda m: m.type == "error" and "status of 4" not in m.text and wrong.append(m.text),
+    )
+    # A first visitor's tour would lie over the page.
+    opened.add_init_script("try { localStorage.setItem('recurra.tour', 'done') } catch {}")
+    opened.set_default_timeout(20_000)
+    # The first visit leaves the token's cookie.
+    opened.goto(f"{desk.origin}/?token={desk.live.token}")
+    # It leads on to the app by itself.
+    opened.locator("nav").wait_for()
+    opened.wait_for_url(lambda url: "token" not in url)
+    opened.wait_for_selector("nav")
+    yield opened
+    opened.close()
+    assert not wrong, wrong
+
+
+def check_access(page: Any) -> None:
+    """Hold the page to WCAG 2.2 AA, as far as axe can tell."""
+    page.evaluate((STUDIO / "node_modules" / "axe-core" / "axe.min.js").read_text())
+    found = page.evaluate(
+        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+    )
+    wrong = [
+        (one["id"], one["help"], [node["html"][:160] for node in one["nodes"][:3]])
+        for one in found["violations"]
+    ]
+    assert not wrong, wrong

@@ -1,0 +1,244 @@
+"""Corpus, Train and Models, as a person uses them: bring a text, train, watch, come back."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.studio.screens import Desk, built, desk, page
+from tests.studio.serving import TEXT
+
+__all__ = ["built", "desk", "page"]  # fixtures
+
+TINY = {
+    "sizes": "24", "embedding": "8", "batch_size": "8", "window": "32", "steps": "150",
+    "learning_rate": "0.02", "sample_every": "30", "sample_length": "40", "validate_every": "50",
+    "log_every": "5", "advanced": "true",
+}  # fmt: skip
+"""Settings of a training that is over in seconds and yet learns, as the address holds them."""
+LONG = {
+    **TINY,
+    "steps": "1000000",
+    "log_every": "50",
+    "sample_every": "200000",
+    "validate_every": "0",
+}
+
+
+def setup(page: Any, desk: Desk, settings: dict[str, str], **more: str) -> None:
+    query = "&".join(f"{name}={value}" for name, value in {**settings, **more}.items())
+    page.goto(desk.address("train", query))
+    # Another document, and not only another address of the same one.
+    page.reload()
+    page.get_by_role("button", name="Start training").wait_for()
+
+
+def corpus_id(desk: Desk) -> str:
+    return str(desk.live.send("GET", "/api/corpora").json()[0]["id"])
+
+
+def status(page: Any, word: str) -> None:
+    page.locator(".status", has_text=word).first.wait_for(timeout=60_000)
+
+
+def figure(page: Any, label: str) -> float:
+    """Return the number under a label of the run's figures."""
+    told = page.locator("dl > div", has_text=label).first.locator("dd").inner_text()
+    found = re.match(r"[\d.]+", told.replace(",", ""))
+    assert found, told
+    return float(found[0])
+
+
+def run_of(page: Any) -> str:
+    found = re.search(r"[?&]run=([^&]+)", page.url)
+    assert found, page.url
+    return found[1]
+
+
+def test_bring_train_watch_and_come_back(page: Any, desk: Desk) -> None:
+    page.goto(desk.address("corpus"))
+    page.get_by_role("button", name="Paste text").first.click()
+    page.get_by_role("textbox", name="Text").fill(TEXT)
+    page.get_by_role("textbox", name="Name").fill("<b>My</b> text")
+    page.get_by_role("button", name="Take this text").click()
+    # What it is called is text, never markup.
+    page.get_by_role("heading", name="<b>My</b> text").wait_for()
+    page.get_by_text("How it begins").wait_for()
+    assert TEXT[:60].split("\n")[0] in page.get_by_role("region", name="Beginning").inner_text()
+    assert page.locator("dl > div", has_text="Distinct").inner_text().split()[-1] == str(
+        len(set(TEXT))
+    )
+
+    page.get_by_role("link", name="Train on this text").click()
+    corpus = re.search(r"corpus=([^&]+)", page.url)
+    assert corpus
+    setup(page, desk, TINY, corpus=corpus[1])
+    page.get_by_role("button", name="Start training").click()
+    page.locator(".plot canvas").wait_for()
+    status(page, "Finished")
+    loss = figure(page, "Validation loss")
+    assert loss < 2.2, "the text is easier than that"
+    scrub = page.get_by_role("slider", name="Samples over time")
+    assert int(scrub.get_attribute("max")) >= 3
+    newest = page.get_by_label("Sample at temperature 0", exact=True).inner_text()
+    scrub.press("Home")
+    assert page.get_by_label("Sample at temperature 0", exact=True).inner_text() != newest
+    for temperature in ("0.25", "0.5", "0.75"):
+        assert page.get_by_label(f"Sample at temperature {temperature}").inner_text()
+
+    page.reload()
+    status(page, "Finished")
+    assert figure(page, "Validation loss") == loss
+    page.get_by_role("link", name="New training").click()
+    page.locator(".runs a", has_text="<b>My</b> text").wait_for()
+    page.get_by_role("link", name="Models").click()
+    page.get_by_role("button", name="<b>My</b> text").first.wait_for()
+
+
+def test_pause_resume_keep_stop(page: Any, desk: Desk) -> None:
+    setup(page, desk, LONG, corpus=corpus_id(desk), name="long one")
+    page.get_by_role("button", name="Start training").click()
+    steps = page.locator("dl > div", has_text="Steps").locator("dd")
+    expect(steps).not_to_have_text("0", timeout=60_000)
+    page.get_by_role("button", name="Pause").click()
+    status(page, "Paused")
+    # Closing the page changes nothing: it is found again.
+    page.goto(desk.address("train"))
+    page.reload()
+    page.locator(".runs a", has_text="long one").click()
+    status(page, "Paused")
+    done = figure(page, "Steps")
+    page.get_by_role("button", name="Resume").click()
+    status(page, "Training")
+    page.get_by_role("button", name="Keep this checkpoint").click()
+    page.get_by_text("was kept").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Stop").click()
+    status(page, "Interrupted")
+    assert figure(page, "Steps") >= done
+    kept = [one["name"] for one in desk.live.send("GET", "/api/models").json()]
+    assert any(name.startswith("long one, step") for name in kept)
+
+
+def test_settings_live_in_the_address(page: Any, desk: Desk) -> None:
+    setup(page, desk, {"preset": "tiny", "sizes": "100,50", "peephole": "true", "advanced": "true"})
+    assert page.get_by_role("radio", name=re.compile("Tiny")).is_checked()
+    assert page.get_by_role("textbox", name="Sizes").input_value() == "100, 50"
+    assert page.get_by_role("switch", name="Peephole").is_checked()
+    page.get_by_label("Batch size").fill("48")
+    page.wait_for_url(re.compile("batch_size=48"))
+    # What a setting already is needs no word in the address.
+    page.get_by_label("Batch size").fill("32")
+    page.wait_for_url(lambda url: "batch_size" not in url)
+    page.get_by_role("button", name="Reset").click()
+    page.wait_for_url(lambda url: "sizes" not in url)
+
+
+def test_the_classic_demos_way_to_count(page: Any, desk: Desk) -> None:
+    setup(page, desk, {"preset": "tiny", "batch_size": "128"})
+    page.get_by_role("tab", name="Epochs of examples").click()
+    page.get_by_label("Number of epochs").fill("5")
+    page.get_by_label("Examples per epoch").fill("2048")
+    page.wait_for_url(re.compile(r"steps=80\b"))
+    assert "80 steps in all" in page.locator(".pair").inner_text()
+    page.get_by_label("Batch size").fill("256")
+    page.wait_for_url(re.compile(r"steps=40\b"))
+
+
+def test_a_wrong_setting_is_said_beside_it(page: Any, desk: Desk) -> None:
+    setup(page, desk, {"preset": "tiny"})
+    sizes = page.get_by_role("textbox", name="Sizes")
+    sizes.fill("0")
+    sizes.blur()
+    assert sizes.get_attribute("aria-invalid") == "true"
+    page.get_by_text("At least 1.", exact=True).wait_for()
+    assert page.get_by_role("button", name="Start training").is_disabled()
+    sizes.fill("12")
+    sizes.blur()
+    assert page.get_by_role("button", name="Start training").is_enabled()
+
+
+def test_a_refusal_is_said_beside_its_field(page: Any, desk: Desk) -> None:
+    setup(page, desk, {**TINY, "reset_at": "("}, corpus=corpus_id(desk))
+    wrong: list[str] = []
+    page.on("response", lambda answer: answer.status >= 400 and wrong.append(answer.url))
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_role("alert").wait_for()
+    field = page.get_by_label("Reset at")
+    assert field.get_attribute("aria-invalid") == "true"
+    assert len(wrong) == 1
+
+
+@pytest.mark.parametrize("name", ["Tiny", "Small"])
+def test_by_keyboard_alone(page: Any, desk: Desk, name: str) -> None:
+    page.goto(desk.address("corpus"))
+    page.get_by_role("heading", name="Corpus").wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.dataset.screen") == "train":
+            break
+    page.keyboard.press("Enter")
+    page.get_by_role("radio", name=re.compile("Small")).wait_for()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.type") == "radio":
+            break
+    if name == "Tiny":
+        page.keyboard.press("ArrowLeft")
+    assert page.evaluate("document.activeElement.value") == name.lower()
+    # Each thing that has the focus can be seen to have it.
+    style = page.evaluate("getComputedStyle(document.activeElement.closest('label')).outlineStyle")
+    assert style != "none"
+
+
+def test_the_tour_has_five_steps_and_does_not_come_back(browser: Any, desk: Desk) -> None:
+    context = browser.new_context(reduced_motion="reduce")
+    opened = context.new_page()
+    opened.goto(f"{desk.origin}/?token={desk.live.token}")
+    tour = opened.get_by_role("dialog")
+    for step in range(1, 6):
+        tour.get_by_text(f"{step} of 5").wait_for()
+        tour.get_by_role("button", name="Begin" if step == 5 else "Next").click()
+    tour.wait_for(state="hidden")
+    opened.reload()
+    opened.get_by_role("heading", name="Corpus").wait_for()
+    assert tour.count() == 0
+    opened.get_by_role("button", name="Show me around").click()
+    tour.get_by_text("1 of 5").wait_for()
+    opened.keyboard.press("Escape")
+    tour.wait_for(state="hidden")
+    context.close()
+
+
+def test_models_are_renamed_moved_compared_and_removed(page: Any, desk: Desk) -> None:
+    data = desk.live.send("GET", f"/api/models/{desk.model_id}/file").body
+    desk.live.send("POST", "/api/models?name=second", body=data)
+    page.goto(desk.address("models"))
+    page.get_by_role("button", name="Rename second").click()
+    page.get_by_role("textbox", name="Name").fill("third")
+    page.get_by_role("button", name="Rename", exact=True).click()
+    page.get_by_role("button", name="Rename third").wait_for()
+
+    page.get_by_role("button", name="Copy third to this browser").click()
+    page.get_by_role("button", name="Copy third to this computer").wait_for(timeout=30_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export third as a file").last.click()
+    assert download.value.suggested_filename == "third.safetensors"
+    assert download.value.path().read_bytes() == data
+
+    for box in page.get_by_role("checkbox", name="Compare third").all():
+        box.check()
+    page.get_by_role("heading", name="Side by side").wait_for()
+    page.get_by_role("button", name="third", exact=True).first.click()
+    page.get_by_role("heading", name="Where it comes from").wait_for()
+    page.keyboard.press("Escape")
+
+    for _ in range(2):
+        page.get_by_role("button", name="Remove third").first.click()
+        page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+        page.get_by_role("dialog").wait_for(state="hidden")
+    expect(page.locator("table")).not_to_contain_text("third")

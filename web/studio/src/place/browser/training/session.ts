@@ -1,0 +1,417 @@
+/** One run in its Worker: what is kept, and who is told. The loop itself is in loop.ts. */
+
+import { configError, RecurraError, type ErrorKind } from "../../../../../kernel/src/errors.ts";
+import type { Report } from "../../../../../kernel/src/contract.ts";
+import type { Kernel } from "../../../../../kernel/src/kernel.ts";
+import { writeModel, type ModelDocument } from "../../../../../kernel/src/model-file.ts";
+import { Training } from "../../../../../kernel/src/training.ts";
+import type { Weights } from "../../../../../kernel/src/spec.ts";
+import type { RunEntry, RunEvent } from "../../types.ts";
+import {
+  database,
+  eventsFrom,
+  save,
+  type CheckpointRecord,
+  type CorpusRecord,
+  type RunRecord,
+} from "../database.ts";
+import { describeModel, RUN_MODEL } from "../entries.ts";
+import { describeEngine } from "../kernel.ts";
+import { suitableDropout, trainOptions, type SettingsByClass } from "../settings.ts";
+import { readText } from "../reading.ts";
+import { channelOf, standings, type Command, type Message } from "./channel.ts";
+import { freshProgress, Loop, type Host, type Reason } from "./loop.ts";
+
+/** Shortest time between two messages to the watchers. */
+const TELL_MS = 100;
+
+interface Best {
+  weights: Weights;
+  document: Record<string, unknown>;
+}
+
+/** Let messages in. `setTimeout` would wait 4 ms every time. */
+const listen = (): Promise<void> =>
+  new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+
+export class Session implements Host {
+  paused = false;
+  stopped = false;
+  private readonly channel: BroadcastChannel;
+  private readonly list = standings();
+  private readonly calls: string[] = [];
+  /** Events that are not in the database yet, and those that nobody was told yet. */
+  private unsaved: RunEvent[] = [];
+  private untold = 0;
+  private told = 0;
+  private best_: Best | null = null;
+  private loop: Loop | null = null;
+  private training: Training | null = null;
+  private saved: CheckpointRecord | undefined;
+
+  private constructor(
+    private readonly record: RunRecord,
+    private readonly corpus: CorpusRecord,
+  ) {
+    this.channel = channelOf(record.id);
+    this.channel.onmessage = ({ data }: MessageEvent<Message>) => this.hear(data);
+  }
+
+  /** Train a run to its end. Everything that goes wrong is told to the watchers and kept. */
+  static async run(id: string, load: () => Promise<Kernel>): Promise<void> {
+    const db = await database();
+    const record = await db.get("runs", id);
+    if (!record) throw configError("there is no such run here; it may have been removed.");
+    const corpus = await db.get("corpora", record.entry.corpus.id ?? "");
+    const bytes = corpus && (await db.get("texts", corpus.id));
+    const session = new Session(record, corpus!);
+    try {
+      session.saved = await db.get("checkpoints", id);
+      if (!corpus || !bytes || corpus.sha256 !== record.sha256) {
+        throw configError(
+          `the text of this run, ${record.entry.corpus.name}, is not here any more; bring it back, ` +
+            "or train anew on another one.",
+        );
+      }
+      await session.train(await load(), bytes);
+    } catch (error) {
+      await session.fail(error);
+    } finally {
+      session.channel.close();
+      session.list.close();
+    }
+  }
+
+  private async train(kernel: Kernel, bytes: Uint8Array): Promise<void> {
+    const { record } = this;
+    const text = readText(bytes, record.settings.text, this.corpus.name);
+    const training = this.prepare(kernel, text);
+    this.training = training;
+    const progress = this.saved?.progress ?? freshProgress();
+    if (this.saved) training.resume(this.saved.training);
+    progress.finished = null;
+    const perToken = charactersPerToken(text);
+    const measures = (nats: number): Record<string, number> => ({
+      bits_per_char: nats / Math.LN2 / perToken,
+      perplexity: Math.exp(Math.min(700, nats)),
+    });
+    const loop = new Loop(kernel, training, record.settings, progress, this, measures);
+    this.loop = loop;
+    this.measures = measures;
+    await this.rewind();
+    const { train } = record.settings;
+    this.entry({ status: "running", message: null, parameters: training.model.parameters });
+    this.emit({
+      event: "started",
+      step: progress.step,
+      steps: loop.budget.steps,
+      seconds: train.seconds,
+      elapsed_s: progress.elapsed_s,
+      epoch: training.epoch,
+      unit: record.settings.text.vocabulary === "bytes" ? "byte" : "character",
+      parameters: training.model.parameters,
+      engine: describeEngine(),
+      outputs: training.model.vocabulary.size,
+      run: null,
+    });
+    if (!this.saved) await loop.save();
+    this.tell(true);
+    const reason = await loop.run();
+    await this.finish(loop, reason);
+  }
+
+  private measures: (nats: number) => Record<string, number> = () => ({});
+
+  /** Build the training. Settings that depend on the text are settled the first time. */
+  private prepare(kernel: Kernel, text: string | Uint8Array): Training {
+    const { record, corpus } = this;
+    const { settings } = record;
+    const length = typeof text === "string" ? countPoints(text) : text.length;
+    const { validation, test } = settings.text;
+    if (record.dropout_at_1m !== null && !this.saved) {
+      const tokens = Math.round(length * (1 - validation - test));
+      settings.stack.dropout = suitableDropout(record.dropout_at_1m, tokens);
+    }
+    const size =
+      settings.text.vocabulary === "bytes" ? 256 : new Set(text as Iterable<string>).size;
+    const source = {
+      // A public text goes by its name in the registry, in whatever place.
+      inputs: [corpus.origin === "public" ? corpus.id.replace(/^public-/, "") : corpus.name],
+      documents: 1,
+      sha256: corpus.sha256,
+      characters: corpus.characters ?? length,
+      bytes: corpus.bytes,
+      licence: corpus.licence,
+    };
+    return new Training(kernel, text, trainOptions(settings, size), source, recorded(settings));
+  }
+
+  /** Forget the events after the checkpoint that is gone on from. */
+  private async rewind(): Promise<void> {
+    const { record } = this;
+    const count = this.saved ? record.checkpoint_events : 0;
+    const chunk = await (await database()).getAll("events", eventsFrom(record.id));
+    if (count < record.events) {
+      await save(["events", "runs"], async (transaction) => {
+        const events = transaction.objectStore("events");
+        for (const { run, first, events: list } of chunk) {
+          if (first >= count) void events.delete([run, first]);
+          else if (first + list.length > count) {
+            void events.put({ run, first, events: list.slice(0, count - first) });
+          }
+        }
+        record.events = count;
+        void transaction.objectStore("runs").put(record);
+      });
+    }
+    this.post({ kind: "rewound", count });
+  }
+
+  // What the loop asks of its host
+
+  listen = listen;
+
+  get asked(): boolean {
+    return this.calls.length > 0;
+  }
+
+  emit(event: RunEvent): void {
+    this.unsaved.push(event);
+    this.untold += 1;
+    const { entry } = this.record;
+    if ("elapsed_s" in event) entry.elapsed_s = event.elapsed_s;
+    if ("step" in event) entry.step = event.step;
+    if (event.event === "validated" && event.best) entry.best_loss_nats = event.loss_nats;
+    if (this.loop) entry.progress = this.loop.budget.shown(entry.step, entry.elapsed_s);
+    this.tell(event.event !== "step");
+  }
+
+  best(report: Report | null): void {
+    this.best_ = {
+      weights: this.training!.model.network.weights(),
+      document: this.describe(report),
+    };
+  }
+
+  stand(status: "running" | "paused"): void {
+    this.entry({ status });
+    void save(["runs"], (transaction) => {
+      void transaction.objectStore("runs").put(this.record);
+    }).catch(() => undefined); // how it stands is told by its lock too
+  }
+
+  /** Keep weights, optimiser, events and model, all or nothing. */
+  async checkpoint(): Promise<void> {
+    const { record, training, loop } = this;
+    if (!training || !loop) return;
+    const now = structuredClone(loop.now);
+    if (now.step && now.best_step === null) this.best(null);
+    const weights = training.checkpoint(now.elapsed_s);
+    for (const [name, array] of weights.weights) {
+      if (!array.every(Number.isFinite)) {
+        throw new RecurraError(
+          "NumericError",
+          `the weight '${name}' stopped being finite by step ${now.step}; try a lower learning rate.`,
+        );
+      }
+    }
+    const checkpoint: CheckpointRecord = {
+      run: record.id,
+      training: weights,
+      progress: now,
+      document: this.describe(null),
+    };
+    const model = this.best_ && this.modelOf(this.best_);
+    const events = [...this.unsaved];
+    const first = record.events;
+    const next: RunRecord = {
+      ...record,
+      events: first + events.length,
+      checkpoint_events: first + events.length,
+      entry: { ...record.entry, model: model?.entry.id ?? record.entry.model },
+    };
+    await save(["checkpoints", "events", "runs", "models", "files"], (transaction) => {
+      void transaction.objectStore("checkpoints").put(checkpoint);
+      if (events.length) {
+        void transaction.objectStore("events").put({ run: record.id, first, events });
+      }
+      void transaction.objectStore("runs").put(next);
+      if (model) {
+        void transaction.objectStore("models").put(model.entry);
+        void transaction.objectStore("files").put(model.file, model.entry.id);
+      }
+    });
+    this.saved = checkpoint;
+    this.tell(true);
+    this.unsaved.splice(0, events.length);
+    record.events = next.events;
+    record.checkpoint_events = next.checkpoint_events;
+    record.entry.model = next.entry.model;
+    if (model) this.best_ = null;
+    for (const call of this.calls.splice(0)) this.post({ kind: "answer", call, error: null });
+  }
+
+  // Parts
+
+  private async finish(loop: Loop, reason: Reason): Promise<void> {
+    const { now } = loop;
+    loop.settleClock();
+    this.emit({
+      event: "finished",
+      step: now.step,
+      reason,
+      elapsed_s: now.elapsed_s,
+      best_loss_nats: now.best_loss,
+      best_step: now.best_step,
+    });
+    this.record.entry.status = reason === "interrupted" ? "interrupted" : "finished";
+    if (reason !== "interrupted") this.record.entry.progress = 1;
+    await this.checkpoint();
+    this.entry({});
+  }
+
+  private async fail(error: unknown): Promise<void> {
+    const { record } = this;
+    let message = error instanceof Error ? error.message : String(error);
+    if (this.saved?.progress.step) {
+      message += ` The checkpoint of step ${this.saved.progress.step} stands; resume goes on from it.`;
+    }
+    const { step, elapsed_s } = record.entry;
+    this.emit({ event: "failed", step, message, elapsed_s });
+    this.entry({ status: "failed", message });
+    const kind: ErrorKind = error instanceof RecurraError ? error.kind : "ResourceError";
+    for (const call of this.calls.splice(0)) {
+      this.post({ kind: "answer", call, error: { kind, message } });
+    }
+    // Where the storage is full there may be no room to say so; the lock's end tells the rest.
+    await save(["events", "runs"], (transaction) => {
+      const events = this.unsaved;
+      void transaction.objectStore("events").put({ run: record.id, first: record.events, events });
+      const kept = { ...record, events: record.events + events.length };
+      void transaction.objectStore("runs").put(kept);
+    }).catch(() => undefined);
+    if (!(error instanceof RecurraError)) console.error(error);
+  }
+
+  /** Return what the model file says of the present weights. */
+  private describe(report: Report | null): Record<string, unknown> {
+    const [training, record] = [this.training!, this.record];
+    const { document } = training.model;
+    const scores = report && {
+      held_out_loss_nats: report.loss_nats,
+      held_out_accuracy: report.accuracy,
+      held_out_mean_posterior: report.mean_posterior,
+      held_out_positions: report.positions,
+      ...Object.fromEntries(
+        Object.entries(this.measures(report.loss_nats)).map(([name, n]) => [`held_out_${name}`, n]),
+      ),
+    };
+    const { data, options } = document.provenance;
+    return {
+      spec: document.spec,
+      task: document.task,
+      provenance: {
+        data,
+        options,
+        engine: `browser, ${describeEngine()}`,
+        steps: training.step_count,
+        epochs: training.epoch,
+        scores: scores ?? {},
+        recurra: record.version,
+      },
+    };
+  }
+
+  private modelOf({ weights, document }: Best) {
+    const { id, entry } = this.record;
+    const file = writeModel(weights, document as unknown as ModelDocument);
+    const known = {
+      id: RUN_MODEL + id,
+      name: entry.name,
+      created: entry.created,
+      bytes: file.length,
+      corpus: entry.corpus,
+      run: id,
+    };
+    return { entry: describeModel(known, document), file };
+  }
+
+  // Messages
+
+  private hear(message: Message): void {
+    if (message.kind === "ask") {
+      this.untold = this.unsaved.length;
+      this.tell(true);
+    }
+    if (message.kind !== "command") return;
+    this.obey(message.call, message.command, message.name);
+  }
+
+  private obey(call: string, command: Command, name: string | null): void {
+    if (command === "save") {
+      this.calls.push(call);
+      // A pause has saved already, and the loop rests.
+      if (this.paused && this.record.entry.status === "paused") {
+        for (const one of this.calls.splice(0))
+          this.post({ kind: "answer", call: one, error: null });
+      }
+      return;
+    }
+    if (command === "rename") this.record.entry.name = name ?? this.record.entry.name;
+    else if (command === "stop") this.stopped = true;
+    else this.paused = command === "pause";
+    this.post({ kind: "answer", call, error: null });
+  }
+
+  /** Change how the run stands, and tell it. */
+  private entry(changes: Partial<RunEntry>): void {
+    Object.assign(this.record.entry, changes);
+    if (this.loop) {
+      const { steps, seconds } = this.loop.budget;
+      Object.assign(this.record.entry, { steps, seconds });
+    }
+    this.tell(true);
+    this.post({ kind: "entry", entry: this.record.entry });
+  }
+
+  private tell(now: boolean): void {
+    if (!now && performance.now() - this.told < TELL_MS) return;
+    this.told = performance.now();
+    if (!this.untold) return;
+    const events = this.unsaved.slice(this.unsaved.length - this.untold);
+    const first = this.record.events + this.unsaved.length - this.untold;
+    this.untold = 0;
+    this.post({ kind: "events", first, events, entry: this.record.entry });
+  }
+
+  private post(message: Message): void {
+    this.channel.postMessage(message);
+    if ("entry" in message) this.list.postMessage(message.entry);
+  }
+}
+
+/** What the model file keeps of the settings: all of them by their classes, as Python's does. */
+const recorded = (settings: SettingsByClass): Record<string, unknown> => ({ ...settings });
+
+function countPoints(text: string): number {
+  let count = 0;
+  for (let n = 0; n < text.length; n++) {
+    const unit = text.charCodeAt(n);
+    if (unit < 0xdc00 || unit > 0xdfff) count += 1;
+  }
+  return count;
+}
+
+/** Characters that a token stands for in the mean: less than one where tokens are bytes. */
+function charactersPerToken(text: string | Uint8Array): number {
+  if (typeof text === "string") return 1;
+  const begins = text.reduce((sum, byte) => sum + Number((byte & 0xc0) !== 0x80), 0);
+  return begins / Math.max(1, text.length);
+}

@@ -1,0 +1,247 @@
+/** What is asked of a model: to write, to judge, and to be looked into, as studio/lens.py does. */
+
+import { configError } from "../../../../../kernel/src/errors.ts";
+import { findCopies, SHORTEST } from "../../../../../kernel/src/insight/copies.ts";
+import { textFeatures, type Feature } from "../../../../../kernel/src/insight/features.ts";
+import { columnMeans, halfLife, kept } from "../../../../../kernel/src/insight/forgetting.ts";
+import { saliency } from "../../../../../kernel/src/insight/saliency.ts";
+import { explain } from "../../../../../kernel/src/insight/units.ts";
+import type { TextModel } from "../../../../../kernel/src/text-model.ts";
+import { cuts } from "../../../../../kernel/src/training.ts";
+import type { Policy } from "../../../../../kernel/src/vocabulary.ts";
+import type {
+  CopiesAnswer,
+  GenerateRequest,
+  InsideAnswer,
+  Piece,
+  SaliencyAnswer,
+  TraceAnswer,
+  UnitFacts,
+} from "../../types.ts";
+import { database } from "../database.ts";
+import { object } from "../entries.ts";
+import type { TextSettings } from "../settings.ts";
+import { readText } from "../reading.ts";
+import { kernel } from "./models.ts";
+
+const LIKELIEST = 5;
+/** Characters of the training text that are shown on either side of a copy. */
+const CONTEXT = 60;
+/** Bytes that a trace may take. */
+const TRACE_BYTES = 128 << 20;
+const SALIENCY_TOKENS = 4096;
+/** How much of a text the table of the units is made from. */
+const INSIDE_CHARACTERS = 10_000;
+
+/** What happens to characters that a model does not know: replaced where it has a token for that. */
+function policy({ vocabulary }: TextModel): Policy {
+  const document = vocabulary.toDocument();
+  return document.kind === "bytes" || document.unknown ? "replace" : "refuse";
+}
+
+/** Yield a text piece by piece, as it is drawn. */
+export function* write(model: TextModel, request: GenerateRequest): Generator<Piece> {
+  const { seed: digits, unknown, ...options } = request;
+  if (!/^[0-9]{1,20}$/.test(digits) || BigInt(digits) >= 2n ** 64n) {
+    throw configError(
+      `seed is ${digits}, but has to be a whole number from 0 to 2^64 - 1.`,
+      "seed",
+    );
+  }
+  const decoder = model.vocabulary.decoder();
+  const seed = BigInt(digits);
+  for (const piece of model.generate({ ...options, seed, unknown })) {
+    const tokens = piece.tokens.map((token) => decoder.feed(token));
+    yield { text: piece.text, log_probs: piece.log_probs, tokens, ended: piece.ended };
+  }
+}
+
+export function trace(model: TextModel, text: string): TraceAnswer {
+  const { sizes } = model.network.spec.stack;
+  const numbers = sizes.reduce((sum, size) => sum + size, 0) * 6 + 2 * model.vocabulary.size;
+  const longest = Math.floor(TRACE_BYTES / (4 * numbers));
+  if (text.length > longest) {
+    throw configError(
+      `the text has ${text.length} characters, but a network of this size can be looked at over ` +
+        `${longest} at a time; take a shorter passage.`,
+      "text",
+    );
+  }
+  const found = model.trace(text, policy(model), LIKELIEST);
+  const surprise = new Float32Array(found.tokens.length).fill(NaN);
+  found.log_probs.forEach((log_prob, n) => (surprise[n + 1] = -log_prob));
+  return {
+    tokens: found.tokens,
+    sizes,
+    layers: layersOf(found.arrays, sizes.length),
+    surprise,
+    likeliest: found.likeliest ?? [],
+  };
+}
+
+/** Sort arrays named "f_l0" by layer. */
+function layersOf(
+  arrays: Map<string, Float32Array>,
+  count: number,
+): Record<string, Float32Array>[] {
+  const layers = Array.from({ length: count }, () => ({}) as Record<string, Float32Array>);
+  for (const [name, array] of arrays) {
+    const [part, layer] = name.split("_l") as [string, string];
+    layers[Number(layer)]![part] = array;
+  }
+  return layers;
+}
+
+export function saliencyOf(
+  model: TextModel,
+  text: string,
+  position: number,
+  target: string | null,
+): SaliencyAnswer {
+  const tokens = model.read(text, policy(model));
+  if (!Number.isInteger(position) || position < 0 || position >= tokens.length) {
+    throw configError(
+      `position is ${position}, but the text ends with token ${tokens.length - 1}.`,
+      "position",
+    );
+  }
+  let chosen = tokens[position + 1] ?? null;
+  if (target !== null) {
+    const wanted = model.vocabulary.encode(target, "refuse");
+    if (wanted.length !== 1) {
+      throw configError(`the target '${target}' is ${wanted.length} tokens, not one.`, "target");
+    }
+    chosen = wanted[0]!;
+  }
+  // Gradients through thousands of steps are zero to all digits; only the last ones are asked for.
+  const first = Math.max(0, position + 1 - SALIENCY_TOKENS);
+  const found = saliency(model.network, tokens.slice(first, position + 1), chosen);
+  const whole = (part: Float32Array): Float32Array => {
+    const all = new Float32Array(position + 1);
+    all.set(part, first);
+    return all;
+  };
+  return {
+    position,
+    target: model.vocabulary.tokenText(found.target),
+    log_prob: found.log_prob,
+    norm: whole(found.norm),
+    dot: whole(found.dot),
+  };
+}
+
+export async function inside(
+  model: TextModel,
+  whole: string,
+  pattern: string | null,
+  progress: (share: number) => Promise<void>,
+  stopped: () => boolean,
+): Promise<InsideAnswer> {
+  const text = Array.from(whole.slice(0, 2 * INSIDE_CHARACTERS))
+    .slice(0, INSIDE_CHARACTERS)
+    .join("");
+  const found = model.trace(text, policy(model));
+  await progress(0.05);
+  const { cell, sizes } = model.network.spec.stack;
+  const layers = layersOf(found.arrays, sizes.length);
+  const memory = sizes.flatMap((units, k) => columns(layers[k]![cell.gru ? "h" : "c"]!, units));
+  const features = tokenFeatures(model, text, pattern || null);
+  const explained = await explain(await kernel(), memory, features, {
+    progress: (share) => progress(0.05 + 0.95 * share),
+    stopped,
+  });
+  const units: UnitFacts[] = [];
+  sizes.forEach((size, layer) => {
+    const gates = kept(cell, layers[layer]!);
+    // The start token, in the first row, is no part of the text.
+    const means = gates ? columnMeans(gates, size, 1) : null;
+    for (let unit = 0; unit < size; unit++) {
+      const best = explained.best[units.length] ?? null;
+      const gate = means ? means[unit]! : 1;
+      const life = halfLife(gate);
+      units.push({
+        layer,
+        unit,
+        mean_forget: gate,
+        half_life: Number.isFinite(life) ? life : null,
+        feature: best?.feature ?? null,
+        bits: best?.bits ?? null,
+        share: best?.score ?? null,
+        p_value: best?.p ?? null,
+        mean_on: best?.inside ?? null,
+        mean_off: best?.outside ?? null,
+      });
+    }
+  });
+  return { units, features: explained.features };
+}
+
+/** Return the columns of [T, H] without the first row. */
+function columns(values: Float32Array, units: number): Float32Array[] {
+  const steps = values.length / units;
+  return Array.from({ length: units }, (_, unit) => {
+    const column = new Float32Array(steps - 1);
+    for (let t = 1; t < steps; t++) column[t - 1] = values[t * units + unit]!;
+    return column;
+  });
+}
+
+/** Return the features of every token: those of its last character. */
+function tokenFeatures(model: TextModel, text: string, pattern: string | null): Feature[] {
+  const features = textFeatures(text, pattern);
+  if (model.vocabulary.kind === "characters") return features;
+  const lengths = Array.from(text, (character) => new TextEncoder().encode(character).length);
+  return features.map((feature) => ({
+    ...feature,
+    values: Int32Array.from(
+      lengths.flatMap((length, n) => new Array<number>(length).fill(feature.values[n]!)),
+    ),
+  }));
+}
+
+const NOTHING: CopiesAnswer = { known: false, copies: [], share: 0, shortest: SHORTEST };
+
+export async function copies(model: TextModel, text: string): Promise<CopiesAnswer> {
+  const data = object(object(model.document.provenance).data);
+  const db = await database();
+  const corpora = await db.getAll("corpora");
+  const corpus = corpora.find(({ sha256 }) => sha256 && sha256 === data.sha256);
+  const bytes = corpus && (await db.get("texts", corpus.id));
+  if (!bytes) return NOTHING;
+  const options = object(object(model.document.task).options);
+  const settings = object(options.text) as Partial<TextSettings>;
+  const read = readText(bytes, { ...settings, vocabulary: "characters" }, corpus.name);
+  const source = codePoints(read as string);
+  const { validation = 0.05, test = 0.05 } = settings;
+  const [end] = cuts(source.length, validation, test);
+  const train = source.subarray(0, end);
+  const found = findCopies(train, codePoints(text));
+  return {
+    known: true,
+    copies: found.copies.map(({ start, length, source: place }) => ({
+      start,
+      length,
+      corpus_start: place,
+      corpus: corpus.name,
+      context: String.fromCodePoint(
+        ...train.subarray(
+          Math.max(0, place - CONTEXT),
+          Math.min(place + length, place + 4000) + CONTEXT,
+        ),
+      ),
+    })),
+    share: found.share,
+    shortest: SHORTEST,
+  };
+}
+
+function codePoints(text: string): Uint32Array {
+  const points = new Uint32Array(text.length);
+  let length = 0;
+  for (let n = 0; n < text.length; n++) {
+    const point = text.codePointAt(n)!;
+    points[length++] = point;
+    if (point > 0xffff) n += 1;
+  }
+  return points.subarray(0, length);
+}

@@ -1,0 +1,91 @@
+/** Models opened in the Worker, the least used ones closed when there are many. */
+
+import { configError } from "../../../../../kernel/src/errors.ts";
+import type { Kernel } from "../../../../../kernel/src/kernel.ts";
+import { TextModel } from "../../../../../kernel/src/text-model.ts";
+import { object } from "../entries.ts";
+import { database } from "../database.ts";
+import { loadKernel } from "../kernel.ts";
+
+/** Numbers of all weights that are held at the same time; the one that is asked stays anyway. */
+const MOST_PARAMETERS = 60_000_000;
+
+interface Opened {
+  model: TextModel;
+  /** Changes when a run writes a better model. */
+  revision: string;
+  users: number;
+}
+
+const opened = new Map<string, Opened>();
+let loading: Promise<Kernel> | undefined;
+
+/** The kernel of this Worker: texts are written one character after the other, on one thread. */
+export function kernel(): Promise<Kernel> {
+  loading ??= loadKernel(1);
+  loading.catch(() => {
+    loading = undefined;
+  });
+  return loading;
+}
+
+/** Lend a model out for as long as `use` runs. Throws where there is none, or it is damaged. */
+export async function withModel<T>(
+  id: string,
+  use: (model: TextModel) => T | Promise<T>,
+): Promise<T> {
+  const found = await open(id);
+  found.users += 1;
+  try {
+    return await use(found.model);
+  } finally {
+    found.users -= 1;
+    tidy();
+  }
+}
+
+async function open(id: string): Promise<Opened> {
+  const db = await database();
+  const [entry, running] = await Promise.all([db.get("models", id), kernel()]);
+  if (!entry) throw configError("There is no such model here; it may have been removed.");
+  const revision = JSON.stringify([entry.bytes, object(entry.document.provenance)]);
+  const known = opened.get(id);
+  // Moved to the end: the map is in the order of use.
+  opened.delete(id);
+  if (known?.revision === revision) {
+    opened.set(id, known);
+    return known;
+  }
+  const file = await db.get("files", id);
+  if (!file) throw configError("There is no such model here; it may have been removed.");
+  const again = opened.get(id);
+  if (again?.revision === revision) return again;
+  const fresh = { model: TextModel.read(running, file, entry.name), revision, users: 0 };
+  if (known) retire(known);
+  opened.set(id, fresh);
+  return fresh;
+}
+
+const retired = new Set<Opened>();
+
+function retire(one: Opened): void {
+  if (one.users) retired.add(one);
+  else one.model.dispose();
+}
+
+function tidy(): void {
+  for (const one of retired) {
+    if (one.users) continue;
+    retired.delete(one);
+    one.model.dispose();
+  }
+  let sum = 0;
+  for (const { model } of opened.values()) sum += model.parameters;
+  for (const [id, one] of opened) {
+    if (sum <= MOST_PARAMETERS || opened.size === 1) return;
+    if (one.users) continue;
+    opened.delete(id);
+    one.model.dispose();
+    sum -= one.model.parameters;
+  }
+}

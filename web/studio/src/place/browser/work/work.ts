@@ -1,0 +1,194 @@
+/** The life of the Worker that reads texts and asks models, so that the page stays free. */
+
+import { expose } from "comlink";
+import { configError, formatError } from "../../../../../kernel/src/errors.ts";
+import { STREAM } from "../../../../../kernel/src/initialise.ts";
+import { readModel } from "../../../../../kernel/src/model-file.ts";
+import { TextModel } from "../../../../../kernel/src/text-model.ts";
+import { cuts } from "../../../../../kernel/src/training.ts";
+import type {
+  Continuation,
+  CorpusEntry,
+  GenerateRequest,
+  ModelEntry,
+  Piece,
+  Survey,
+} from "../../types.ts";
+import { database, newId, save, withoutDigest, type CorpusRecord } from "../database.ts";
+import { describeModel, object } from "../entries.ts";
+import type { TextSettings } from "../settings.ts";
+import { looksLikeText, readText, sha256, unpacked } from "../reading.ts";
+import { pass } from "./errors.ts";
+import { copies, inside, saliencyOf, trace, write } from "./looking.ts";
+import { kernel, withModel } from "./models.ts";
+import { countCharacters, surveyText } from "./survey.ts";
+
+/** What is known of a text that came with the site. */
+interface Known {
+  id: string;
+  licence: string;
+  about: string;
+  sha256: string;
+}
+
+/** Numbers of the jobs that were asked to end. */
+const stopped = new Set<number>();
+
+async function bytesOf(id: string): Promise<{ corpus: CorpusRecord; bytes: Uint8Array }> {
+  const db = await database();
+  const [corpus, bytes] = await Promise.all([db.get("corpora", id), db.get("texts", id)]);
+  if (!corpus || !bytes) {
+    throw configError("There is no such text here; it may have been removed.");
+  }
+  return { corpus, bytes };
+}
+
+const work = {
+  // Texts
+
+  async addCorpus(name: string, data: Blob, known: Known | null): Promise<CorpusEntry> {
+    const bytes = await unpacked(data).catch(() => {
+      throw formatError(`${name} is damaged: it begins like a gzip file, but cannot be unpacked.`);
+    });
+    if (!looksLikeText(bytes)) {
+      throw formatError(
+        `${name} is not a text: it holds binary data. Bring a plain text file (.txt), or one packed ` +
+          "with gzip.",
+      );
+    }
+    const digest = await sha256(bytes);
+    if (known && digest && digest !== known.sha256) {
+      throw formatError(`${name} is not what it should be: it was damaged on the way; try again.`);
+    }
+    const text = readText(bytes, { wrong_bytes: "refuse" }, name) as string;
+    if (!text.length) throw configError(`${name} is empty; bring a text with something in it.`);
+    let characters = 0;
+    for (const count of countCharacters(text).values()) characters += count;
+    const record: CorpusRecord = {
+      id: known?.id ?? newId("corpus"),
+      name,
+      origin: known ? "public" : "mine",
+      bytes: bytes.length,
+      characters,
+      added: new Date().toISOString(),
+      licence: known?.licence ?? null,
+      about: known?.about ?? null,
+      ready: true,
+      sha256: digest,
+    };
+    await save(["corpora", "texts"], (transaction) => {
+      void transaction.objectStore("corpora").put(record);
+      void transaction.objectStore("texts").put(bytes, record.id);
+    });
+    return withoutDigest(record);
+  },
+
+  async survey(id: string, settings: TextSettings): Promise<Survey> {
+    const { corpus, bytes } = await bytesOf(id);
+    return surveyText(bytes, settings, corpus.name);
+  },
+
+  async passage(id: string, length: number, seed: number): Promise<string> {
+    const { corpus, bytes } = await bytesOf(id);
+    const characters = Array.from(readText(bytes, {}, corpus.name) as string);
+    const [first, second] = cuts(characters.length, 0.05, 0.05);
+    const held = second - first > length;
+    const part = held ? characters.slice(first, second) : characters.slice(0, first);
+    const draw = (await kernel()).uniforms(seed, STREAM.evaluate, 1)[0]!;
+    const start = Math.floor(draw * Math.max(1, part.length - length));
+    return part.slice(start, start + length).join("");
+  },
+
+  // Models
+
+  async addModel(name: string, data: Blob): Promise<ModelEntry> {
+    const file = new Uint8Array(await data.arrayBuffer());
+    const shown = name.replace(/\.safetensors$/i, "") || "model";
+    const read = readModel(file, shown);
+    // Opened once, so that a file that cannot be used is refused now and not later.
+    new TextModel(await kernel(), read, {}, shown).dispose();
+    const source = object(read.document.provenance.data);
+    const inputs = Array.isArray(source.inputs) ? source.inputs.map(String) : [];
+    const corpora = await (await database()).getAll("corpora");
+    const corpus = corpora.find((one) => one.sha256 && one.sha256 === source.sha256);
+    const entry = describeModel(
+      {
+        id: newId("model"),
+        name: shown,
+        created: new Date().toISOString(),
+        bytes: file.length,
+        corpus: corpus
+          ? { id: corpus.id, name: corpus.name }
+          : { id: null, name: inputs.slice(0, 3).join(", ") || null },
+        run: null,
+      },
+      read.document as unknown as Record<string, unknown>,
+    );
+    await save(["models", "files"], (transaction) => {
+      void transaction.objectStore("models").put(entry);
+      void transaction.objectStore("files").put(file, entry.id);
+    });
+    return entry;
+  },
+
+  /** Write; `hear` is awaited, so that a page that is busy is not flooded. */
+  async generate(
+    job: number,
+    id: string,
+    request: GenerateRequest,
+    hear: (piece: Piece) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await withModel(id, async (model) => {
+        for (const piece of write(model, request)) {
+          if (stopped.has(job)) return;
+          await hear(piece);
+        }
+      });
+    } finally {
+      stopped.delete(job);
+    }
+  },
+
+  stop(job: number): void {
+    stopped.add(job);
+  },
+
+  next: (id: string, text: string, count: number): Promise<Continuation[]> =>
+    withModel(id, (model) =>
+      model.next(text, count).map(({ token, probability }) => ({
+        token: model.vocabulary.tokenText(token),
+        probability,
+      })),
+    ),
+
+  copies: (id: string, text: string) => withModel(id, (model) => copies(model, text)),
+
+  trace: (id: string, text: string) => withModel(id, (model) => trace(model, text)),
+
+  saliency: (id: string, text: string, position: number, target: string | null) =>
+    withModel(id, (model) => saliencyOf(model, text, position, target)),
+
+  async inside(
+    job: number,
+    id: string,
+    text: string,
+    pattern: string | null,
+    progress: (share: number) => Promise<void>,
+  ) {
+    try {
+      return await withModel(id, (model) =>
+        inside(model, text, pattern, progress, () => stopped.has(job)),
+      );
+    } finally {
+      stopped.delete(job);
+    }
+  },
+};
+
+export type Work = typeof work;
+
+export function serveWork(): void {
+  pass();
+  expose(work);
+}

@@ -1,0 +1,34 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { defineConfig } from "vite";
+import { offline } from "./vite/offline.ts";
+
+// RECURRA_STUDIO is the address of a running `recurra studio`, with its token, to develop against.
+const server = process.env.RECURRA_STUDIO ? new URL(process.env.RECURRA_STUDIO) : null;
+const token = server?.searchParams.get("token");
+
+export default defineConfig({
+  // Relative, so that the site works in any folder of any web server.
+  base: "./",
+  plugins: [svelte(), offline("index.html", `${import.meta.dirname}/public`)],
+  worker: { format: "es" },
+  build: {
+    outDir: process.env.RECURRA_SITE ?? "dist",
+    emptyOutDir: true,
+    target: ["chrome111", "firefox114", "safari16.4"],
+    // Nothing is inlined as data: the Content-Security-Policy allows only files of the origin.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 200,
+  },
+  server:
+    (server && {
+      proxy: {
+        "/api": {
+          target: server.origin,
+          changeOrigin: true,
+          headers: { Authorization: `Bearer ${token}`, Origin: server.origin },
+        },
+      },
+    }) ||
+    {},
+});
