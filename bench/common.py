@@ -8,7 +8,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,12 @@ def machine() -> dict[str, Any]:
     model = platform.processor()
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo") as lines:
-            names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model n")]
-        model = names[0] if names else model
+            pairs = [line.partition(":") for line in lines]
+        facts = {name.strip(): value.strip() for name, _, value in pairs}
+        model = facts.get("model name", model)
+        # Rented machines hide which processor they have behind a common name.
+        if "cpu family" in facts:
+            model += f" (family {facts['cpu family']}, model {facts.get('model', '?')})"
     versions = {"python": platform.python_version()}
     for name in ("numpy", "torch", "recurra"):
         try:
@@ -104,7 +108,8 @@ def interleave(
         for row, (name, measure) in zip(rows, contestants, strict=True):
             if row.error:
                 continue
-            print(f"  round {turn + 1}/{rounds}  {name:<44}", end="\r", file=sys.stderr)
+            if sys.stderr.isatty():
+                print(f"  round {turn + 1}/{rounds}  {name:<44}", end="\r", file=sys.stderr)
             with ForeignTime() as foreign:
                 try:
                     value = measure()
@@ -113,7 +118,8 @@ def interleave(
                     continue
             row.values.append(value)
             row.foreign.append(foreign.cores)
-    print(" " * 70, end="\r", file=sys.stderr)
+    if sys.stderr.isatty():
+        print(" " * 70, end="\r", file=sys.stderr)
     return rows
 
 
@@ -142,14 +148,45 @@ def print_table(
     print(f"  {rows[0].unit}; ratio to '{baseline}', {arrow}; foreign: cores that others kept busy")
 
 
+def print_plain(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print records as a table with their own names as headings."""
+    if not rows:
+        return
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = [names, *([_plain(row.get(name)) for name in names] for row in rows)]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(names))]
+    print(f"\n{title}")
+    for line in lines:
+        cells = [line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]
+        print(f"  {'  '.join(cells)}")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, int | float):
+        return f"{value:,}" if isinstance(value, int) else _number(value)
+    return "" if value is None else str(value)
+
+
 def _number(value: float) -> str:
+    if 0 < abs(value) < 0.01:
+        return f"{value:.5f}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
 
 
-def write_json(name: str, sections: dict[str, list[Row]], *, keep: bool = False) -> Path:
+def write_json(
+    name: str,
+    sections: dict[str, list[Row]],
+    *,
+    lists: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    keep: bool = False,
+) -> Path:
     """Write every measurement under bench/out/ and return where.
 
-    With `keep`, sections of an earlier run on this machine that were not measured again stay.
+    With `keep`, sections and lists of an earlier run on this machine that were not measured again
+    stay.
+
+    Args:
+        lists: records of other kinds, under their names.
     """
     OUT.mkdir(exist_ok=True)
     path = OUT / f"{name}.json"
@@ -170,10 +207,12 @@ def write_json(name: str, sections: dict[str, list[Row]], *, keep: bool = False)
             ]
             for title, rows in sections.items()
         },
+        **{title: rows for title, rows in (lists or {}).items() if rows},
     }
     if keep and path.exists():
         earlier = json.loads(path.read_text())
         if earlier["machine"]["processor"] == document["machine"]["processor"]:
-            document["sections"] = {**earlier["sections"], **document["sections"]}
+            measured = {**earlier["sections"], **document["sections"]}
+            document = {**earlier, **document, "sections": measured}
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path

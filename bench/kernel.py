@@ -1,276 +1,278 @@
-"""The native engine beside PyTorch's LSTM, and beside a prototype of the kernel, in one run.
+"""The kernel beside what else computes an LSTM on a CPU, and beside the CPU's own limits.
 
-    python bench/kernel.py [--quick] [--rounds N] [--threads 1 2] [--batch 64] [--prototype FOLDER]
+    python bench/kernel.py [--quick] [--only training,one,many,precision,cost] [--text FILE]
 
-Characters learned and drawn a second by two layers of 128, 256 and 512 units over 65 characters,
-windows of 64, one-hot input, Adam, gradients clipped at norm 5. Turns are interleaved; with one
-thread the clock is the CPU time of this process, so that busy neighbours count little. Prints what
-share of the processor's measured float32 multiply-add peak the training reaches, and writes the
-same as JSON to bench/out/kernel.json. `--prototype` names a folder with `core.c` to compile beside.
+Two layers of 128, 256 and 512 units over 65 characters, one-hot input, windows of 64, Adam,
+gradients clipped at norm 5. Each contestant is a process of its own, bound to as many cores as it
+has threads; they take turns, and figures are medians. With one thread the clock is the CPU time of
+the contestant. ONNX Runtime and JAX are measured once `make bench-peers` has installed them, and a
+library with the prototype's interface when RECURRA_PROTOTYPE names the folder of its core.c.
+
+Prints every table, the ratios last, and writes the same as JSON to bench/out/kernel.json (with
+--quick kernel-quick.json), of which `tools/tables.py` fills the tables of docs/performance.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
-import shutil
-import subprocess
+import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent))
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from bench import peaks, roofline  # noqa: E402
+from bench.clock import LAYERS  # noqa: E402
+from bench.common import Row, interleave, print_plain, print_table, write_json  # noqa: E402
+from bench.kernel_report import (  # noqa: E402
+    PRECISIONS,
+    QUICK,
+    Found,
+    Plan,
+    Records,
+    ratios,
+    reached,
+    scaling,
+    threaded,
+)
+from bench.run import default_text  # noqa: E402
+from bench.worker import Contestant  # noqa: E402
 
-from bench.common import Row, interleave, print_table, write_json
-from recurra.core.parameters import initialise
-from recurra.core.sampling import SamplingOptions
-from recurra.core.spec import OneHot, Softmax, Spec, Stack
-from recurra.engines import EngineOptions, make
-from recurra.engines.base import Batch, OptimiserOptions
-
-VOCABULARY, WINDOW, LAYERS = 65, 64, 2
-
-PEAK = r"""
-typedef float v __attribute__((vector_size(64)));
-float peak(long rounds) {
-    v a[16], x = (v){0} + 0.999f, y = (v){0} + 1e-9f;
-    for (int i = 0; i < 16; i++) a[i] = (v){0} + (float)i;
-    for (long k = 0; k < rounds; k++)
-        _Pragma("GCC unroll 16") for (int i = 0; i < 16; i++) a[i] = a[i] * x + y;
-    float s = 0;
-    for (int i = 0; i < 16; i++) s += a[i][0];
-    return s;
-}
-"""
-
-
-def flops_per_character(hidden: int) -> float:
-    """Return multiply-adds times two of a training step, forward and both backward products."""
-    recurrent = 4 * hidden * hidden * (2 * LAYERS - 1)  # one-hot input is a row of a table
-    return 6.0 * (recurrent + hidden * VOCABULARY)
+QUESTIONS = ("training", "one", "many", "precision", "cost")
+OURS = "bench.kernel_ours:Kernel"
+LEARNER = "bench.kernel_ours:Learner"
+TORCH = "bench.peers.torch_loop:TorchLoop"
+ONNX = "bench.peers.onnx_loop:OnnxLoop"
+JAX = "bench.peers.jax_loop:JaxLoop"
+PROTOTYPE = "bench.peers.prototype:Prototype"
+PEERS = HERE / ".peers" / "bin" / "python"
 
 
-def compiled(source: Path, folder: Path, name: str) -> Path | None:
-    """Compile one C file for this machine; None without a compiler."""
-    compiler = shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        return None
-    library = folder / f"{name}.so"
-    flags = ["-O3", "-march=native", "-ffast-math", "-shared", "-fPIC", "-pthread"]
-    subprocess.run([compiler, *flags, str(source), "-o", str(library), "-lm"], check=True)
-    return library
-
-
-def measure_peak(folder: Path) -> float | None:
-    """Return this core's float32 GFLOP/s in a loop of nothing but multiply-adds."""
-    source = folder / "peak.c"
-    source.write_text(PEAK)
-    library = compiled(source, folder, "peak")
-    if library is None:
-        return None
-    function = ctypes.CDLL(str(library)).peak
-    function.argtypes, function.restype = [ctypes.c_long], ctypes.c_float
-    best, rounds = 0.0, 10_000_000
-    for _ in range(5):
-        start = time.process_time()
-        function(rounds)
-        best = max(best, rounds * 16 * 16 * 2 / (time.process_time() - start) / 1e9)
-    return best
-
-
-class Clock:
-    """Seconds around a block: CPU time for one thread, wall time for more."""
-
-    def __init__(self, threads: int) -> None:
-        self.now = time.process_time if threads == 1 else time.perf_counter
-
-    def rate(self, work: Callable[[], object], count: int, repeats: int = 1) -> float:
-        start = self.now()
-        for _ in range(repeats):
-            work()
-        return count * repeats / (self.now() - start)
-
-
-class Native:
-    def __init__(self, hidden: int, batch: int, threads: int, precision: str) -> None:
-        size = VOCABULARY
-        spec = Spec(
-            input=OneHot(vocabulary_size=size),
-            stack=Stack(sizes=(hidden,) * LAYERS),
-            head=Softmax(vocabulary_size=size),
-        )
-        options = EngineOptions(engine="native", precision=precision, threads=threads)
-        rule = OptimiserOptions(optimiser="adam", clip_norm=5.0)
-        self.network = make("native", options).build(spec, initialise(spec, 1), rule)
-        self.state = self.network.zero_state(batch)
-        tokens = np.random.default_rng(0).integers(0, size, (WINDOW, batch))
-        self.batch = Batch(tokens, tokens)
-        self.train()
-
-    def train(self) -> None:
-        self.network.train_step(self.batch, self.state, learning_rate=1e-3, step=0, seed=1)
-
-    def draw(self, streams: int, count: int) -> None:
-        tokens = np.ones(streams, np.int64)
-        how = SamplingOptions(temperature=0.8)
-        self.network.generate(tokens, self.network.zero_state(streams), count, how, seed=1)
-
-
-class PlainTorch:
-    def __init__(self, hidden: int, batch: int, threads: int, *, bfloat16: bool) -> None:
-        import torch
-
-        self.torch = torch
-        torch.set_num_threads(threads)
-        self.eye = torch.eye(VOCABULARY)
-        self.lstm = torch.nn.LSTM(VOCABULARY, hidden, LAYERS)
-        self.head = torch.nn.Linear(hidden, VOCABULARY)
-        self.weights = [*self.lstm.parameters(), *self.head.parameters()]
-        self.rule = torch.optim.Adam(self.weights, fused=True)
-        self.tokens = torch.randint(0, VOCABULARY, (WINDOW, batch))
-        self.bfloat16 = bfloat16
-        self.train()
-
-    def train(self) -> None:
-        torch = self.torch
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            outputs, _ = self.lstm(self.eye[self.tokens])
-            logits = self.head(outputs)
-        loss = torch.nn.functional.cross_entropy(
-            logits.float().flatten(0, 1), self.tokens.flatten()
-        )
-        self.rule.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.weights, 5.0)
-        self.rule.step()
-
-    def draw(self, streams: int, count: int) -> None:
-        torch = self.torch
-        with torch.inference_mode():
-            token, state = torch.ones(streams, dtype=torch.long), None
-            for _ in range(count):
-                output, state = self.lstm(self.eye[token][None], state)
-                shares = torch.softmax(self.head(output[0]) / 0.8, dim=-1)
-                token = torch.multinomial(shares, 1)[:, 0]
-
-
-class Prototype:
-    """A library with the prototype's interface; a copy each, for its network is global."""
-
-    def __init__(self, library: Path, hidden: int, batch: int, threads: int, mode: int) -> None:
-        own = library.with_name(f"{hidden}-{batch}-{threads}-{mode}.so")
-        shutil.copy(library, own)
-        self.functions = ctypes.CDLL(str(own))
-        self.functions.net_init.argtypes = [ctypes.c_int] * 6 + [ctypes.c_float]
-        self.functions.net_init.restype = ctypes.c_size_t
-        self.functions.net_text.restype = ctypes.c_void_p
-        self.functions.generate.argtypes = [
-            ctypes.c_int, ctypes.c_int, ctypes.c_float, ctypes.c_void_p,
-        ]  # fmt: skip
-        self.functions.net_init(VOCABULARY, hidden, LAYERS, batch, WINDOW, threads, 1e-3)
-        text = np.random.default_rng(0).integers(0, VOCABULARY, 100_000).astype(np.uint8)
-        ctypes.memmove(self.functions.net_text(len(text)), text.tobytes(), len(text))
-        if mode:
-            self.functions.bf_mode(mode)
-        self.train()
-
-    def train(self) -> None:
-        self.functions.run_native(1)
-
-    def draw(self, streams: int, count: int) -> None:
-        out = np.zeros(count, np.uint8)
-        self.functions.generate(count, 1, 0.8, out.ctypes.data)
-
-
-def sections(
-    arguments: argparse.Namespace, prototype: Path | None, peak: float | None
-) -> dict[str, list[Row]]:
-    """Measure everything and print each table as it is done."""
-    found: dict[str, list[Row]] = {}
-    for hidden in arguments.hidden:
-        for threads in arguments.threads:
-            clock, batch = Clock(threads), arguments.batch
-            trained: dict[str, Any] = {
-                "native float32": Native(hidden, batch, threads, "float32"),
-                "native bfloat16": Native(hidden, batch, threads, "bfloat16"),
-                "PyTorch float32": PlainTorch(hidden, batch, threads, bfloat16=False),
-                "PyTorch bfloat16": PlainTorch(hidden, batch, threads, bfloat16=True),
+def training(plan: Plan, found: Found) -> None:
+    """Characters learned a second."""
+    for hidden in plan.hidden:
+        for threads in plan.threads:
+            shape: dict[str, Any] = {"hidden": hidden, "threads": threads}
+            peers = {
+                "Recurra, float32": Contestant(OURS, precision="float32", **shape),
+                "Recurra, bfloat16": Contestant(OURS, precision="bfloat16", **shape),
+                "PyTorch nn.LSTM, float32": Contestant(TORCH, **shape),
+                "PyTorch nn.LSTM, bfloat16": Contestant(TORCH, bfloat16=True, **shape),
+                **_prototypes(plan, PRECISIONS[:2], **shape),
             }
-            if prototype:
-                trained["prototype float32"] = Prototype(prototype, hidden, batch, threads, 0)
-                trained["prototype bfloat16"] = Prototype(prototype, hidden, batch, threads, 1)
-            repeats = max(1, 512 // hidden)
-            positions = WINDOW * batch
-            rows = interleave(
-                [
-                    (name, partial(clock.rate, c.train, positions, repeats))
-                    for name, c in trained.items()
-                ],
-                "characters/s",
-                arguments.rounds,
+            for batch in plan.batches:
+                title = f"Training {LAYERS}x{hidden}, batch {batch}, {threaded(threads)}"
+                rounds = plan.rounds if batch == plan.batches[0] else min(plan.rounds, 3)
+                found[title] = turns(peers, "train", plan, batch, rounds)
+                print_table(title, found[title], "PyTorch nn.LSTM, float32")
+            close(peers)
+
+
+def one(plan: Plan, found: Found) -> None:
+    """Characters of a single text written a second, with one thread."""
+    for hidden in plan.hidden:
+        shape: dict[str, Any] = {"hidden": hidden, "threads": 1}
+        peers = {
+            **{f"Recurra, {p}": Contestant(OURS, precision=p, **shape) for p in PRECISIONS},
+            "PyTorch nn.LSTM": Contestant(TORCH, **shape),
+            "PyTorch LSTMCell": Contestant(TORCH, cell=True, **shape),
+            **_foreign(**shape),
+            **_prototypes(plan, PRECISIONS, **shape),
+        }
+        title = f"Generation {LAYERS}x{hidden}, 1 text, 1 thread"
+        found[title] = turns(peers, "generate", plan, 1, plan.rounds)
+        print_table(title, found[title], "PyTorch nn.LSTM")
+        close(peers)
+
+
+def many(plan: Plan, found: Found) -> None:
+    """Characters of 64 texts written a second, with two threads."""
+    threads = max(plan.threads)
+    for hidden in plan.hidden:
+        shape: dict[str, Any] = {"hidden": hidden, "threads": threads}
+        peers = {
+            **{f"Recurra, {p}": Contestant(OURS, precision=p, **shape) for p in PRECISIONS},
+            "PyTorch nn.LSTM": Contestant(TORCH, **shape),
+            "PyTorch LSTMCell": Contestant(TORCH, cell=True, **shape),
+            **_foreign(**shape),
+        }
+        title = f"Generation {LAYERS}x{hidden}, 64 texts, {threaded(threads)}"
+        found[title] = turns(peers, "generate", plan, 64, plan.rounds)
+        print_table(title, found[title], "PyTorch nn.LSTM")
+        close(peers)
+
+
+def precision(plan: Plan, text: Path) -> Records:
+    """Return what bfloat16 in training and coarser weights in generation cost, in nats."""
+    rows: Records = []
+    for hidden in plan.hidden[:2]:
+        exact = None
+        for trained in PRECISIONS[:2]:
+            learner = Contestant(
+                "bench.kernel_ours:Learner", text, hidden=hidden, precision=trained
             )
-            title = f"Training {LAYERS}x{hidden}, batch {batch}, {threads} thread(s)"
-            print_table(title, rows, "PyTorch float32")
-            found[title] = rows
-            if peak:
-                for row in rows:
-                    reached = row.median * flops_per_character(hidden) / 1e9
-                    share = reached / peak / threads
-                    print(f"  {row.name}: {reached:.0f} GFLOP/s, {share:.0%} of the peak")
-            if threads == 1:
-                for streams in (1, 64):
-                    title = f"Generation {LAYERS}x{hidden}, {streams} stream(s), 1 thread"
-                    found[title] = generation(trained, hidden, streams, clock, arguments.rounds)
-                    print_table(title, found[title], "PyTorch float32")
-    return found
+            losses: dict[str, Any] = {"float32": learner.call("learn", plan.steps)}
+            for read in PRECISIONS[1:]:
+                try:
+                    losses[read] = learner.call("loss", read)
+                except RuntimeError as error:
+                    losses[read] = None
+                    print(f"{read}: {error}", file=sys.stderr)
+            learner.close()
+            exact = losses["float32"] if exact is None else exact
+            rows.append(
+                {"network": f"{LAYERS}x{hidden}", "trained in": trained, "steps": plan.steps}
+                | {f"read in {name}, nats": loss for name, loss in losses.items()}
+                | {"lost in training": losses["float32"] - exact}
+                | {f"lost by {n}": None if losses[n] is None else losses[n] - losses["float32"]
+                   for n in PRECISIONS[1:]}
+            )  # fmt: skip
+    print_plain("What precision costs, nats a held-out character", rows)
+    return rows
 
 
-def generation(
-    trained: dict[str, Any], hidden: int, streams: int, clock: Clock, rounds: int
+def cost(plan: Plan) -> Records:
+    """Return seconds a character against units and batch, beside the least that is possible."""
+    limits = Contestant("bench.peaks:Peaks", threads=1, library=str(plan.peaks))
+    rows: Records = []
+    for learning in (True, False):
+        method = "train" if learning else "generate"
+        for hidden in plan.cost_hidden:
+            ours = Contestant(OURS, hidden=hidden, threads=1, precision="float32")
+            size = roofline.bytes_read(hidden, "float32")
+            # Before and after: memory that neighbours are busy with is no limit of the processor.
+            gbytes = [limits.call("reading", size, 0.2)]
+            speeds = {batch: _speed(ours, method, batch, plan) for batch in plan.cost_batch}
+            gbytes.append(limits.call("reading", size, 0.2))
+            ours.close()
+            for batch, speed in speeds.items():
+                least = roofline.seconds(
+                    hidden, batch, learning=learning, precision="float32",
+                    gflops=plan.limits["float32"], gbytes=max(gbytes),
+                )  # fmt: skip
+                rows.append(
+                    {"work": "learn" if learning else "write", "units": hidden, "batch": batch,
+                     "measured_us": 1e6 / speed, "predicted_us": 1e6 * least}
+                )  # fmt: skip
+    limits.close()
+    print_plain("What a character costs with one thread in float32", rows)
+    return rows
+
+
+def _speed(ours: Contestant, method: str, batch: int, plan: Plan) -> float:
+    """Return the median of three turns, or one turn where that takes more than a second."""
+    slow = 64 * batch / ours.call(method, 0.05, batch) > 1
+    speeds = [ours.call(method, plan.seconds / 2, batch) for _ in range(1 if slow else 3)]
+    return sorted(speeds)[len(speeds) // 2]
+
+
+def measure_limits(plan: Plan, folder: Path) -> Records:
+    """Measure the peaks of one core, note them in the plan, and return them."""
+    plan.peaks = peaks.build(folder)
+    if plan.peaks is None:
+        raise SystemExit("there is no C compiler for the loops that measure the processor.")
+    rows: Records = []
+    core = Contestant("bench.peaks:Peaks", threads=1, library=str(plan.peaks))
+    for kind in PRECISIONS:
+        try:
+            plan.limits[kind] = core.call("multiply_adds", kind, plan.seconds)
+        except RuntimeError:
+            continue
+        unit = "GFLOP/s" if kind != "int8" else "Gop/s"
+        rows.append({"limit": f"multiply-adds in {kind}", "value": plan.limits[kind], "unit": unit})
+    for hidden in plan.hidden:
+        for kind in PRECISIONS:
+            size = roofline.bytes_read(hidden, kind)
+            plan.limits[f"{hidden} {kind}"] = speed = core.call("reading", size, plan.seconds / 2)
+            what = f"reading the {size / 1e6:.2f} MB of {LAYERS}x{hidden} in {kind}"
+            rows.append({"limit": what, "value": speed, "unit": "GB/s"})
+    core.close()
+    library = Contestant(TORCH, hidden=64, threads=1)
+    for bfloat16 in (False, True):
+        kind = PRECISIONS[bfloat16]
+        speed = library.call("gemm", plan.seconds, bfloat16)
+        plan.limits[f"product {kind}"] = speed
+        what = f"PyTorch's product of 1,024 x 1,024 in {kind}"
+        rows.append({"limit": what, "value": speed, "unit": "GFLOP/s"})
+    library.close()
+    print_plain("Limits of one core", rows)
+    return rows
+
+
+def turns(
+    peers: dict[str, Contestant], method: str, plan: Plan, width: int, rounds: int
 ) -> list[Row]:
-    names = ["native float32", "native bfloat16", "PyTorch float32"]
-    if streams == 1 and "prototype float32" in trained:
-        names.append("prototype float32")
-    scale = (128 / hidden) ** 2 / (streams / 4 if streams > 1 else 1)
-    counts = {n: max(8, int((100 if "PyTorch" in n else 4000) * scale)) for n in names}
-    return interleave(
-        [
-            (n, partial(clock.rate, partial(trained[n].draw, streams, counts[n]),
-                        streams * counts[n]))
-            for n in names
-        ],
-        "characters/s",
-        rounds,
-    )  # fmt: skip
+    """Let every contestant do it once a round, after a first time that does not count."""
+    for peer in peers.values():
+        try:
+            peer.call(method, 0.02, width)  # first calls import, allocate and compile
+        except RuntimeError:
+            continue  # its row will say why
+    calls: list[tuple[str, Callable[[], float]]] = [
+        (name, peer.bind(method, plan.seconds, width)) for name, peer in peers.items()
+    ]
+    return interleave(calls, "characters/s", rounds)
+
+
+def _foreign(**shape: Any) -> dict[str, Contestant]:
+    """Return the contestants that have an environment of their own, where it is there."""
+    if not PEERS.exists():
+        return {}
+    return {
+        "ONNX Runtime, step": Contestant(ONNX, python=PEERS, **shape),
+        "ONNX Runtime, loop": Contestant(ONNX, python=PEERS, whole=True, **shape),
+        "JAX, jit(scan)": Contestant(JAX, python=PEERS, **shape),
+    }
+
+
+def _prototypes(plan: Plan, kinds: Sequence[str], **shape: Any) -> dict[str, Contestant]:
+    if plan.prototype is None:
+        return {}
+    own = {"library": str(plan.prototype), **shape}
+    return {f"prototype, {kind}": Contestant(PROTOTYPE, precision=kind, **own) for kind in kinds}
+
+
+def close(peers: dict[str, Contestant]) -> None:
+    """End the contestants."""
+    for peer in peers.values():
+        peer.close()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="three rounds of the small size")
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--hidden", type=int, nargs="+", default=[128, 256, 512])
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--prototype", type=Path, help="folder of a core.c to compile beside")
-    arguments = parser.parse_args()
-    if arguments.quick:
-        arguments.rounds, arguments.hidden, arguments.threads = 3, [128], [1]
+    parser.add_argument("--quick", action="store_true", help="two minutes: one size, few turns")
+    parser.add_argument("--only", default=",".join(QUESTIONS), help="of the questions, these")
+    parser.add_argument("--text", type=Path, help="text that losses are measured on")
+    asked = parser.parse_args()
+    plan, chosen = QUICK if asked.quick else Plan(), asked.only.split(",")
+    if not PEERS.exists():
+        print("ONNX Runtime and JAX are left out; make bench-peers installs them.", file=sys.stderr)
+    began = time.perf_counter()
+    found: Found = {}
+    lists: dict[str, Records] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        prototype = None
-        if arguments.prototype:
-            prototype = compiled(arguments.prototype / "core.c", folder, "prototype")
-        peak = measure_peak(folder)
-        if peak:
-            print(f"float32 peak of one core: {peak:.0f} GFLOP/s")
-        found = sections(arguments, prototype, peak)
-    print(f"\nwritten: {write_json('kernel', found)}")
+        lists["limits"] = measure_limits(plan, folder)
+        if source := os.environ.get("RECURRA_PROTOTYPE"):
+            plan.prototype = peaks.compiled(Path(source) / "core.c", folder, "prototype")
+        for question, measure in (("training", training), ("one", one), ("many", many)):
+            if question in chosen:
+                measure(plan, found)
+        if "precision" in chosen:
+            lists["precision"] = precision(plan, asked.text or default_text(folder))
+        if "cost" in chosen:
+            lists["cost"] = cost(plan)
+    lists["reached"] = reached(plan, found)
+    lists["scaling"] = scaling(plan, found) if "training" in chosen else []
+    lists["ratios"] = ratios(plan, found)
+    file = "kernel-quick" if asked.quick else "kernel"
+    written = write_json(file, found, lists=lists, keep=len(chosen) < len(QUESTIONS))
+    print(f"\n{time.perf_counter() - began:.0f} s; written: {written}")
 
 
 if __name__ == "__main__":

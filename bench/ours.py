@@ -11,7 +11,7 @@ from recurra.core.sampling import SamplingOptions
 from recurra.core.spec import Embedding, OneHot, Softmax, Spec, Stack
 from recurra.engines import EngineOptions, make
 from recurra.engines.base import OptimiserOptions
-from recurra.tasks.text.windows import Streams
+from recurra.learning.windows import Streams
 
 
 class Ours:

@@ -4,7 +4,8 @@
 
 Trains every preset whose budget is at most `--longest` seconds with no other option, and measures
 the speed alone of the others, from which the time of their budget on this machine follows. Writes
-bench/out/presets.json, of which `tools/tables.py` makes the table of the documentation.
+bench/out/presets.json, of which `tools/tables.py` makes the table of the documentation; what was
+measured on this machine before and is not measured again stays there.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
@@ -25,6 +27,11 @@ from recurra.datasets.registry import open_dataset  # noqa: E402
 from recurra.formats.text import Reading, read_text  # noqa: E402
 from recurra.tasks.text.presets import PRESETS  # noqa: E402
 
+TEXTS = (
+    ("tinyshakespeare", "100 kB", 100_000),
+    ("tinyshakespeare", "1 MB", 1_200_000),
+    ("dickens", "10 MB", 10_000_000),
+)
 PROBE_S = 20
 """Seconds of training after which the speed of a long preset is read off."""
 
@@ -32,11 +39,7 @@ PROBE_S = 20
 def texts(folder: Path) -> dict[str, Path]:
     """Write 100 kB and all of tinyshakespeare, and 10 MB of dickens, where they can be had."""
     found = {}
-    for name, label, length in (
-        ("tinyshakespeare", "100 kB", 100_000),
-        ("tinyshakespeare", "1 MB", 1_200_000),
-        ("dickens", "10 MB", 10_000_000),
-    ):
+    for name, label, length in TEXTS:
         try:
             documents = open_dataset(name)
         except RecurraError as error:
@@ -49,7 +52,7 @@ def texts(folder: Path) -> dict[str, Path]:
     return found
 
 
-def trained(path: Path, preset: str, seconds: float, *, whole: bool) -> dict[str, object]:
+def trained(path: Path, preset: str, seconds: float, *, whole: bool) -> dict[str, Any]:
     """Train with a preset's own settings, score it if it was `whole`, return what was recorded."""
     with tempfile.TemporaryDirectory() as folder, ForeignTime() as foreign:
         run = Path(folder) / "run"
@@ -80,6 +83,16 @@ def trained(path: Path, preset: str, seconds: float, *, whole: bool) -> dict[str
         "test": test,
         "foreign_cores": foreign.cores if hasattr(foreign, "cores") else None,
     }
+
+
+def joined(path: Path, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return new rows and those of a file that they do not replace, texts and presets in order."""
+    earlier = json.loads(path.read_text()) if path.exists() else None
+    if earlier and earlier["machine"]["processor"] == machine()["processor"]:
+        measured = {(row["text"], row["preset"]) for row in rows}
+        rows = rows + [r for r in earlier["rows"] if (r["text"], r["preset"]) not in measured]
+    presets, labels = list(PRESETS), [label for _, label, _ in TEXTS]
+    return sorted(rows, key=lambda r: (labels.index(r["text"]), presets.index(r["preset"])))
 
 
 def main() -> None:
@@ -114,6 +127,7 @@ def main() -> None:
                 )
     OUT.mkdir(exist_ok=True)
     path = OUT / "presets.json"
+    rows = joined(path, rows)
     path.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=1) + "\n")
     print(f"written to {path}")
 

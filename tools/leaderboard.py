@@ -1,11 +1,14 @@
 """Train presets on public corpora, measure what came of it, and write the leaderboard page.
 
     python tools/leaderboard.py run [--corpora dickens,latex] [--presets small] [--seconds N]
+    python tools/leaderboard.py again [--corpora dickens,latex] [--presets small]
     python tools/leaderboard.py page
 
 `run` trains each preset on each corpus, skipping what was measured before, and keeps every result
 as a file of its own under bench/out/leaderboard/, so that it can be stopped and gone on with; the
-runs themselves go to --runs. `page` makes docs/leaderboard.md of all results. No figure is typed.
+runs themselves go to --runs. `again` measures models that have been trained before anew. `page`
+makes docs/leaderboard.md of all results, and bench/out/leaderboard.json, of which `tools/tables.py`
+makes the table of compressed sizes in docs/quality.md. No figure is typed.
 """
 
 from __future__ import annotations
@@ -33,12 +36,23 @@ CORPORA = (
 PRESETS = ("tiny", "small", "medium")
 SAMPLE = 400
 """Characters of the sample that is shown."""
+OTHERS = {"gzip": "gzip -9", "zstd": "zstd -22", "xz": "xz -9e"}
 PACKED = 1_000_000
 """Most bytes of held-out text that are compressed; a tenth of a minute on two cores."""
 
 
-def measure(corpus: str, preset: str, seconds: float | None, runs: Path) -> dict[str, Any]:
-    """Train one preset on one corpus and return everything that the page tells."""
+def measure(
+    corpus: str,
+    preset: str,
+    seconds: float | None,
+    runs: Path,
+    before: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Train one preset on one corpus and return everything that the page tells.
+
+    Args:
+        before: what was measured of the same training already.
+    """
     from bench.common import ForeignTime, machine
 
     import recurra
@@ -55,7 +69,7 @@ def measure(corpus: str, preset: str, seconds: float | None, runs: Path) -> dict
     events = [json.loads(line) for line in (folder / "metrics.jsonl").open(encoding="utf-8")]
     took = [one["elapsed_s"] for one in events if one["event"] == "finished"]
     passage = model.passage()
-    score = model.score(passage, detail=True, streams=16)
+    score = model.score(passage, detail=True)
     judged = model.judge(20, length=1000, seed=0)
     data = passage.data[:PACKED]
     began = time.perf_counter()
@@ -68,7 +82,8 @@ def measure(corpus: str, preset: str, seconds: float | None, runs: Path) -> dict
         "preset": preset,
         "parameters": model.parameters,
         "trained_s": took[-1] if took else trained,
-        "foreign_cores": others.cores,
+        "foreign_cores": others.cores if before is None else before["foreign_cores"],
+        "trained_on": machine() if before is None else before.get("trained_on", before["machine"]),
         "provenance": model.provenance,
         "score": score.facts(),
         "judged": {
@@ -105,20 +120,61 @@ def others_sizes(data: bytes) -> dict[str, int]:
 def page(results: list[dict[str, Any]]) -> str:
     """Return the page, in Markdown."""
     parts = [
-        "# Leaderboard\n\nWhat each preset makes of public corpora, on text that it never saw. "
-        "Made by `tools/leaderboard.py` from real runs; what every figure means is said in "
-        "[How good is it](quality.md).\n"
+        "# Leaderboard\n\nWhat each preset makes of public corpora, on text that it never saw: the "
+        "last twentieth of each. Made by `tools/leaderboard.py` from real runs; what every figure "
+        "means is said in [How good is it](quality.md).\n",
+        f"Bits per character, lower is better:\n\n{_overview(results)}\n",
+        "`xz` may point back to anywhere in the text that is compressed, which a network that does "
+        "not learn while it reads cannot: where a text repeats itself, xz is hard to beat.\n",
     ]
-    for corpus in dict.fromkeys(result["corpus"] for result in results):
+    for corpus in _corpora(results):
         rows = [result for result in results if result["corpus"] == corpus]
-        parts.append(f"## {corpus}\n\n{_scores(rows)}\n\n{_texts(rows)}\n\n{_sizes(rows)}\n")
+        parts.append(f"## {corpus}\n\n{_about(rows[0])}\n")
+        parts.append(f"{_scores(rows)}\n\n{_texts(rows)}\n\n{_sizes(rows)}\n")
         best = min(rows, key=lambda row: row["score"]["bits_per_char"])
         shown = best["sample"].replace("```", "'''")
         parts.append(f"`{best['preset']}` writes, unprimed, at temperature 1:\n")
         parts.append(f"```text\n{shown}\n```\n")
-    machines = sorted({_machine(result["machine"]) for result in results})
+    machines = sorted({_machine(result.get("trained_on", result["machine"])) for result in results})
     parts.append("## Machine\n\n" + "\n".join(f"- {one}" for one in machines) + "\n")
     return "\n".join(parts)
+
+
+def _corpora(results: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(result["corpus"] for result in results))
+
+
+def _overview(results: list[dict[str, Any]]) -> str:
+    """Return one line a corpus: every preset beside what needs no network."""
+    presets = list(dict.fromkeys(result["preset"] for result in results))
+    order = results[0]["score"]["kneser_ney_order"]
+    head = ["corpus", *(f"`{name}`" for name in presets), f"Kneser-Ney, order {order}", "xz -9e"]
+    lines = [_line(head), _line(["---", *["--:"] * (len(head) - 1)])]
+    for corpus in _corpora(results):
+        rows = {row["preset"]: row["score"] for row in results if row["corpus"] == corpus}
+        own = [rows[name]["bits_per_char"] if name in rows else None for name in presets]
+        first = next(iter(rows.values()))
+        figures = [*own, first["kneser_ney_bits_per_char"], first["xz_bits_per_char"]]
+        known = [figure for figure in figures if figure is not None]
+        cells = ["" if f is None else f"**{f:.3f}**" if f == min(known) else f"{f:.3f}"
+                 for f in figures]  # fmt: skip
+        lines.append(_line([f"[{corpus}](#{corpus})", *cells]))
+    return "\n".join(lines)
+
+
+def _line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _about(result: dict[str, Any]) -> str:
+    """Return what was read, in a sentence or two."""
+    data, scored = result.get("provenance", {}).get("data", {}), result["score"]
+    told = []
+    if "characters" in data:
+        told.append(f"{data['characters']:,} characters in all ({data['licence']}).")
+    if "characters" in scored:
+        told.append(f"Scored on {scored['characters']:,}, {scored['method']}.")
+    return " ".join(told)
 
 
 def _scores(rows: list[dict[str, Any]]) -> str:
@@ -159,22 +215,43 @@ def _texts(rows: list[dict[str, Any]]) -> str:
 
 def _sizes(rows: list[dict[str, Any]]) -> str:
     first = rows[0]["compressed"]
-    lines = [f"| {first['bytes']:,} bytes of it become | bytes | bits/char | with the model |"]
-    lines.append("|---|--:|--:|--:|")
+    lines = [
+        f"| {first['bytes']:,} bytes of it become | bytes | bits/char | with the model | kB/s |",
+        "|---|--:|--:|--:|--:|",
+    ]
     for row in rows:
         packed = row["compressed"]
-        both = packed["recurra"] + packed["model"]
-        lines.append(_size(f"`recurra compress`, `{row['preset']}`", packed["recurra"], both,
-                           packed["characters"]))  # fmt: skip
-    for name in ("gzip", "zstd", "xz"):
+        name, both = f"`recurra compress`, `{row['preset']}`", packed["recurra"] + packed["model"]
+        speed = packed["bytes"] / packed["seconds"] / 1000
+        lines.append(_size(name, packed["recurra"], packed["characters"], f"{both:,}", speed))
+    for name in OTHERS:
         if name in first:
-            lines.append(_size(name, first[name], None, first["characters"]))
+            lines.append(_size(OTHERS[name], first[name], first["characters"]))
     return "\n".join(lines)
 
 
-def _size(name: str, size: int, both: int | None, characters: int) -> str:
-    together = "" if both is None else f"{both:,}"
-    return f"| {name} | {size:,} | {8 * size / characters:.3f} | {together} |"
+def _size(name: str, size: int, characters: int, both: str = "", speed: float = 0.0) -> str:
+    told = f"{speed:,.0f}" if speed else ""
+    return f"| {name} | {size:,} | {8 * size / characters:.3f} | {both} | {told} |"
+
+
+def compression(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return one record a corpus: bits a character under every compressor."""
+    rows = []
+    for corpus in _corpora(results):
+        found = {row["preset"]: row["compressed"] for row in results if row["corpus"] == corpus}
+        first = next(iter(found.values()))
+        scale = 8 / first["characters"]
+        row: dict[str, Any] = {"held-out text": corpus, "bytes": first["bytes"]}
+        row |= {f"{told}, bits/char": first[name] * scale
+                for name, told in OTHERS.items() if name in first}  # fmt: skip
+        for preset, packed in found.items():
+            row[f"`{preset}`, bits/char"] = packed["recurra"] * scale
+        for preset, packed in found.items():
+            row[f"`{preset}`, bytes"] = packed["recurra"]
+            row[f"`{preset}` with its model, bytes"] = packed["recurra"] + packed["model"]
+        rows.append(row)
+    return rows
 
 
 def _machine(machine: dict[str, Any]) -> str:
@@ -185,7 +262,7 @@ def _machine(machine: dict[str, Any]) -> str:
 def main() -> None:
     """Run what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=["run", "page"])
+    parser.add_argument("what", choices=["run", "again", "page"])
     parser.add_argument("--corpora", default=",".join(CORPORA))
     parser.add_argument("--presets", default=",".join(PRESETS))
     parser.add_argument("--seconds", type=float, help="train so long, not as the preset says")
@@ -194,15 +271,17 @@ def main() -> None:
     parser.add_argument("--page", type=Path, default=PAGE)
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
-    if asked.what == "run":
+    if asked.what != "page":
         asked.runs.mkdir(parents=True, exist_ok=True)
         for corpus in asked.corpora.split(","):
             for preset in asked.presets.split(","):
                 result = asked.out / f"{corpus}-{preset}.json"
-                if result.exists():
-                    print(f"{corpus} {preset}: measured before, {result}")
+                before = json.loads(result.read_text("utf-8")) if result.exists() else None
+                if (before is not None) != (asked.what == "again"):
+                    told = "not trained yet" if before is None else f"measured before, {result}"
+                    print(f"{corpus} {preset}: {told}")
                     continue
-                found = measure(corpus, preset, asked.seconds, asked.runs)
+                found = measure(corpus, preset, asked.seconds, asked.runs, before)
                 result.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
                 print(f"{corpus} {preset}: {found['score']['bits_per_char']:.3f} bits/char")
         return
@@ -213,6 +292,9 @@ def main() -> None:
     sizes = {name: n for n, name in enumerate(PRESETS)}
     results.sort(key=lambda one: (order.get(one["corpus"], 99), sizes.get(one["preset"], 99)))
     asked.page.write_text(page(results), "utf-8")
+    sizes_found = {"machine": results[0]["machine"], "compression": compression(results)}
+    table = asked.out.with_suffix(".json")
+    table.write_text(json.dumps(sizes_found, indent=1) + "\n", "utf-8")
     print(f"written: {asked.page}")
 
 

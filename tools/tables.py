@@ -2,15 +2,15 @@
 
     python tools/tables.py [--out bench/out] [PAGE ...]
 
-Without pages: README.md, docs/performance.md and docs/presets.md. A page marks the place of each
-table, and what stands between the marks is replaced:
+Without pages: README.md and those of docs/ that have any. A page marks the place of each table, and
+what stands between the marks is replaced:
 
     <!-- table: text.json "Training" -->
     <!-- /table -->
 
-The name is a file in bench/out/. The words in quotes choose the sections whose titles contain them;
-without them all are taken. A table whose file is not there is left as it is, and a note on standard
-error says so. No figure is ever typed.
+The name is a file in bench/out/. The words in quotes choose the sections and lists whose titles
+contain them; without them all are taken. A table whose file is not there is left as it is, and a
+note on standard error says so. No figure is ever typed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/performance.md", "docs/presets.md")
+PAGES = ("README.md", "docs/performance.md", "docs/presets.md", "docs/quality.md", "docs/music.md")
 PLACE = re.compile(
     r'(?P<open><!-- table: (?P<file>[\w.-]+)(?: "(?P<words>[^"]*)")? -->\n)'
     r"(?P<body>.*?)(?P<close><!-- /table -->)",
@@ -45,28 +45,37 @@ def fill(page: str, out: Path) -> tuple[str, list[str]]:
             missing.append(match["file"])
             return match[0]
         document = json.loads(path.read_text("utf-8"))
-        return f"{match['open']}\n{render(document, match['words'] or '')}\n{match['close']}"
+        made = render(document, match["words"] or "")
+        if made is None:
+            missing.append(f'{match["file"]} "{match["words"]}"')
+            return match[0]
+        return f"{match['open']}\n{made}\n{match['close']}"
 
     return PLACE.sub(table, page), missing
 
 
-def render(document: Mapping[str, Any], words: str = "") -> str:
-    """Return a benchmark's document as Markdown: what it measured, and on what machine."""
-    if "sections" in document:
-        chosen = {t: rows for t, rows in document["sections"].items() if words in t}
-        if not chosen:
-            raise SystemExit(f"no section's title contains '{words}'")
-        parts = [_section(title, rows) for title, rows in chosen.items()]
-    else:
-        lists = {
-            name: rows for name, rows in document.items()
-            if isinstance(rows, list) and rows and isinstance(rows[0], dict) and words in name
-        }  # fmt: skip
-        parts = [
-            _presets(rows) if "validation_nats" in rows[0] else _plain(rows)
-            for rows in lists.values()
-        ]
+def render(document: Mapping[str, Any], words: str = "") -> str | None:
+    """Return a benchmark's document as Markdown: what it measured, and on what machine.
+
+    None where no title contains the words: a part that has not been measured yet.
+    """
+    chosen = {t: r for t, r in document.get("sections", {}).items() if words in t}
+    parts = [_section(title, rows) for title, rows in chosen.items()]
+    lists = {
+        name: rows for name, rows in document.items()
+        if isinstance(rows, list) and rows and isinstance(rows[0], dict) and words in name
+    }  # fmt: skip
+    parts += [_list(rows) for rows in lists.values()]
+    if not parts:
+        return None
     return "\n".join([*parts, f"{_machine(document)}\n"])
+
+
+def _list(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return records of any kind."""
+    if "validation_nats" in rows[0]:
+        return _presets(rows)
+    return _costs(rows) if "predicted_us" in rows[0] else _plain(rows)
 
 
 def _section(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -75,6 +84,8 @@ def _section(title: str, rows: Sequence[Mapping[str, Any]]) -> str:
     A ratio above 1 is better than the peer. Losses get none: their differences are what counts.
     """
     unit = str(rows[0]["unit"])
+    # A library that somebody had compiled beside is of interest to nobody else.
+    rows = [row for row in rows if not row["name"].startswith("prototype")]
     peer = next(
         (row for row in rows if row["median"] and not row["name"].startswith("Recurra")), None
     )
@@ -115,8 +126,27 @@ def _presets(rows: Sequence[Mapping[str, Any]]) -> str:
     return _markdown([*head, "held-out nats/character", "test bits/character"], lines)
 
 
+def _costs(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return what a character costs: a line a network, a column a batch; the least in brackets."""
+    parts = []
+    for work in dict.fromkeys(row["work"] for row in rows):
+        cells = {(r["units"], r["batch"]): r for r in rows if r["work"] == work}
+        batches = sorted({batch for _, batch in cells})
+        lines = [
+            [f"2x{units}"] + [
+                f"**{_number(c['measured_us'])}** ({_number(c['predicted_us'])})"
+                for c in (cells[units, batch] for batch in batches)
+            ]
+            for units in sorted({units for units, _ in cells})
+        ]  # fmt: skip
+        head = [f"to {work} a character, µs", *(f"batch {batch}" for batch in batches)]
+        parts.append(_markdown(head, lines))
+    return "\n".join(parts)
+
+
 def _plain(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return a list of flat records as a table with their own names as headings."""
+    rows = [row for row in rows if not str(next(iter(row.values()))).endswith("prototype")]
     names = list(dict.fromkeys(name for row in rows for name in row))
     lines = [[_cell(row.get(name)) for name in names] for row in rows]
     return _markdown([HEADINGS.get(name, name.replace("_", " ")) for name in names], lines)
@@ -146,6 +176,8 @@ def _number(value: float) -> str:
     """Return a number with as many digits as it is worth: losses differ in the third decimal."""
     if isinstance(value, int) or abs(value) >= 100:
         return f"{value:,.0f}"
+    if 0 < abs(value) < 0.01:
+        return f"{value:.5f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}"
 
 
@@ -158,7 +190,7 @@ def main() -> None:
     for path in asked.pages or [ROOT / page for page in PAGES]:
         text = path.read_text("utf-8")
         filled, missing = fill(text, asked.out)
-        for name in missing:
+        for name in dict.fromkeys(missing):
             print(
                 f"{path.name}: {asked.out / name} is not there; run the benchmark.", file=sys.stderr
             )
