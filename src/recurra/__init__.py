@@ -26,12 +26,14 @@ if TYPE_CHECKING:
         ShapeError,
     )
     from recurra.formats.sources import Document
+    from recurra.tasks.series.forecaster import Forecaster
     from recurra.tasks.text.model import Model
 
 _HOMES = {
     "train": "recurra.api",
     "resume": "recurra.api",
     "Model": "recurra.tasks.text.model",
+    "Forecaster": "recurra.tasks.series.forecaster",
     "Document": "recurra.formats.sources",
     "RecurraError": "recurra.core.errors",
     "ConfigError": "recurra.core.errors",
@@ -44,6 +46,7 @@ _HOMES = {
 __all__ = [
     "ConfigError",
     "Document",
+    "Forecaster",
     "FormatError",
     "Model",
     "NumericError",

@@ -47,6 +47,21 @@ def test_a_brief_score_is_only_the_score(run):
     assert [line.split()[0] for line in done.stdout.splitlines()[2:]] == ["model", "uniform"]
 
 
+def test_what_int8_costs_is_told(run):
+    text = run.parent / "poem.txt"
+    done = score(run, text, "--brief", "--no-xz", "--engine", "native", "--precision", "int8")
+    assert done.exit_code == 0, done.output
+    lines = done.stdout.splitlines()
+    exact = recurra.load(run, engine="native").score(TEXT)
+    coarse = recurra.load(run, engine="native", precision="int8").score(TEXT)
+    assert coarse.nats_per_token != exact.nats_per_token
+    assert abs(coarse.nats_per_token - exact.nats_per_token) < 0.01
+    assert lines[2].split()[1] == f"{coarse.bits_per_char:.4f}"
+    assert lines[3].split()[2] == f"{exact.bits_per_char:.4f}"
+    cost = coarse.nats_per_token - exact.nats_per_token
+    assert lines[-1].endswith(f"int8 costs {cost:.5f} nats a character")
+
+
 def test_other_models_dynamic_evaluation_and_a_picture_stand_beside(run, tmp_path):
     pytest.importorskip("matplotlib")
     text = tmp_path / "short.txt"

@@ -84,6 +84,7 @@ def test_a_folder_with_a_run_is_left_alone_unless_told():
         (["poem.txt", "--learning-rat", "1"], "--learning-rate"),
         (["poem.txt", "--preset", "huge"], "tiny"),
         (["poem.txt", "--reset-at", "("], "no regular expression"),
+        (["poem.txt", "--precision", "int8"], "int8 is for writing with a trained model"),
     ],
 )
 def test_mistakes_get_a_sentence_and_exit_code_2(words, sentence):

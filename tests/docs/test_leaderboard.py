@@ -35,7 +35,7 @@ def result(corpus: str, preset: str, bits: float) -> dict:
         "judged": {"generated": figures, "human": figures},
         "compressed": {
             "bytes": 9000, "characters": 9000, "recurra": 2000, "model": 4000, "gzip": 3000,
-            "xz": 2500,
+            "xz": 2500, "seconds": 0.5,
         },
         "machine": {"processor": "loom", "cores": 2, "versions": {}, "date": "today"},
     }  # fmt: skip
@@ -47,8 +47,25 @@ def test_every_result_has_its_row_and_a_sample_cannot_leave_its_frame(leaderboar
     assert "| `tiny`, 1,000 parameters | 2.500 | 2.400 to 2.600 |" in page
     assert "`small` writes" in page
     assert page.count("```") == 2
-    assert "| `recurra compress`, `tiny` | 2,000 | 1.778 | 6,000 |" in page
+    assert "| `recurra compress`, `tiny` | 2,000 | 1.778 | 6,000 | 18 |" in page
+    assert "| [poems](#poems) | 2.500 | **2.000** | 2.400 |  |" in page
     assert "zstd" not in page
+
+
+def test_a_preset_that_was_not_measured_on_a_corpus_leaves_its_place_empty(leaderboard):
+    results = [
+        result("poems", "tiny", 2.5),
+        result("poems", "small", 2.0),
+        result("c", "tiny", 2.6),
+    ]
+    assert "| [c](#c) | 2.600 |  | **2.400** |  |" in leaderboard.page(results)
+
+
+def test_compressed_sizes_are_told_apart_from_the_model_s_own(leaderboard):
+    [row] = leaderboard.compression([result("poems", "tiny", 2.5)])
+    assert row["`tiny`, bits/char"] == pytest.approx(8 * 2000 / 9000)
+    assert row["xz -9e, bits/char"] == pytest.approx(8 * 2500 / 9000)
+    assert (row["`tiny`, bytes"], row["`tiny` with its model, bytes"]) == (2000, 6000)
 
 
 def test_other_compressors_make_a_text_smaller(leaderboard):

@@ -186,3 +186,32 @@ def test_shakespeare_is_scored_and_written_at_three_temperatures(tmp_path, capsy
     # The letters' frequencies alone cost about 4.8 bits, and all characters alike 6.4.
     assert bits < 4.3
     assert recurra.load(run).provenance["data"]["documents"] == 42
+
+
+def test_tunes_learn_and_compose_what_adds_up(tmp_path, capsys):
+    from recurra.formats.abc import read_collection
+    from recurra.formats.abc_notes import bars
+    from recurra.formats.midi import read_midi
+
+    module = example("tunes")
+    output = tmp_path / "tune"
+    module.main(["--steps", "60", "--count", "2", "--key", "G", "--output", str(output)])
+    shown = capsys.readouterr().out
+    tunes, notes = read_collection(shown.partition("written")[0])
+    assert len(tunes) == 2
+    assert not notes
+    for tune in tunes:
+        assert tune.tokens[1] == "K:G"
+        assert all(bar.adds_up for bar in bars(tune.tokens))
+    assert read_midi(output.with_suffix(".mid").read_bytes()).notes
+    assert output.with_suffix(".wav").stat().st_size > 100_000
+
+
+class TestForecast:
+    def test_made_up_shops_are_learned_and_measured(self):
+        module = example("forecast")
+        panel = module.shops(count=3, hours=24 * 14)
+        found = module.learn(panel, 24, steps=3, sizes=(8,))
+        assert found.truth.shape == (3, 24)
+        assert found.model.mase > 0
+        assert found.naive.mase > 0

@@ -19,7 +19,8 @@ from recurra.cli.progress import printable
 from recurra.core.errors import ConfigError
 from recurra.core.sampling import SamplingOptions
 from recurra.engines import EngineOptions
-from recurra.tasks.text.generate import Generated, GenerateOptions, Piece, draw_seed
+from recurra.learning.priming import draw_seed
+from recurra.tasks.text.generate import Generated, GenerateOptions, Piece
 
 if TYPE_CHECKING:
     from recurra.tasks.text.model import Model

@@ -26,7 +26,7 @@ def inspect(file: str, as_json: bool) -> None:
     from recurra.core.errors import FormatError
     from recurra.formats.model_file import read_document
     from recurra.learning import run_folder
-    from recurra.tasks.text.locate import find_model
+    from recurra.learning.locate import find_model
 
     run = next(
         (place for place in (Path(file), Path("runs") / file) if (place / "run.json").is_file()),

@@ -15,6 +15,7 @@ from recurra.cli.verbs import LazyGroup, Verb
 from recurra.version import VERSION
 
 _VERBS = {
+    "studio": Verb("recurra.cli.studio:studio", "Open the web app: train, write, look inside."),
     "train": Verb("recurra.cli.train:train", "Learn a text; writes a run folder with the model."),
     "resume": Verb("recurra.cli.runs:resume", "Go on with a run that was stopped."),
     "runs": Verb("recurra.cli.runs:runs", "List runs, with their curves."),
@@ -22,6 +23,10 @@ _VERBS = {
     "complete": Verb("recurra.cli.generate:complete", "Write together with a model, by turns."),
     "score": Verb("recurra.cli.score:score", "Measure how well a model predicts a text."),
     "inside": Verb("recurra.cli.inside:inside", "Look at what the units of a model do."),
+    "music": Verb("recurra.cli.music:music", "Learn music, compose, and measure."),
+    "forecast": Verb("recurra.cli.forecast:forecast", "Forecast series of numbers."),
+    "sequences": Verb("recurra.cli.sequences:sequences", "Learn number sequences; what is next?"),
+    "classify": Verb("recurra.cli.classify:classify", "Tell which class a series belongs to."),
     "compress": Verb("recurra.cli.compress:compress", "Compress a file with a model."),
     "decompress": Verb("recurra.cli.compress:decompress", "Bring back a compressed file."),
     "inspect": Verb("recurra.cli.inspect:inspect", "Print what a model file holds."),

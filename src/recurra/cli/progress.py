@@ -127,10 +127,8 @@ class ProgressListener:
         if self._held_out is not None:
             losses += f"  held-out {self._held_out.loss_nats:.3f}"
         facts = [
-            f"{losses} nats/{unit}",
-            _bits(event, unit),
-            f"right {event.accuracy:.0%}",
-            f"posterior {event.mean_posterior:.2f}",
+            f"{losses} {_loss_unit(event, unit)}",
+            *_of_tokens(event, unit),
             f"{_thousands(event.tokens_per_second)} {unit}s/s",
         ]
         if event.memory_bytes:
@@ -170,7 +168,10 @@ def validated_line(event: Validated) -> str:
     bits = event.measures.get("bits_per_char")
     more = f", {bits:.3f} bits/char" if bits is not None else ""
     mark = ", best so far" if event.best else ""
-    return f"held-out {event.loss_nats:.3f} nats{more}, right {event.accuracy:.0%}{mark}"
+    # Predicted numbers are not right or wrong.
+    right = "" if math.isnan(event.accuracy) else f", right {event.accuracy:.0%}"
+    nats = "pinball" if "pinball" in event.measures else "nats"
+    return f"held-out {event.loss_nats:.3f} {nats}{more}{right}{mark}"
 
 
 def printable(text: str) -> str:
@@ -181,9 +182,11 @@ def printable(text: str) -> str:
     )
 
 
-def conclude(outcome: Outcome, folder: Path) -> None:
+def conclude(outcome: Outcome, folder: Path, next_words: str = "") -> None:
     """Say on standard error how a training ended and what to type next.
 
+    Args:
+        next_words: the command; left out, the one that generates.
     Raises: `click.exceptions.Exit` with code 130 when it was interrupted.
     """
     say = console.err().print
@@ -192,9 +195,24 @@ def conclude(outcome: Outcome, folder: Path) -> None:
         raise click.exceptions.Exit(EXIT_INTERRUPTED)
     if outcome.reason == "patience":
         say(f"stopped early: the held-out loss was best at step {outcome.best_step:,}")
-    say(f"saved       {folder}   (recurra generate {folder})")
+    say(f"saved       {folder}   ({next_words or f'recurra generate {folder}'})")
     if sentence := missing():
         say(sentence)
+
+
+def _loss_unit(event: Stepped, unit: str) -> str:
+    return f"pinball/{unit}" if "pinball" in event.measures else f"nats/{unit}"
+
+
+def _of_tokens(event: Stepped, unit: str) -> list[str]:
+    """Return what is said of predicted tokens only: numbers are not right or wrong."""
+    if math.isnan(event.accuracy):
+        return []
+    return [
+        _bits(event, unit),
+        f"right {event.accuracy:.0%}",
+        f"posterior {event.mean_posterior:.2f}",
+    ]
 
 
 def _bits(event: Stepped, unit: str) -> str:

@@ -19,7 +19,11 @@ from recurra.insight.dynamic import DynamicOptions
 if TYPE_CHECKING:
     from recurra.tasks.text.model import Model
     from recurra.tasks.text.passages import Passage
-    from recurra.tasks.text.score import Progress, Score
+    from recurra.tasks.text.reading import Progress
+    from recurra.tasks.text.score import Score
+
+COARSE = ("bfloat16", "int8")
+"""Precisions whose cost is measured and told."""
 
 LARGE = 20_000_000
 """Characters beyond which xz, at a second a megabyte, is not run unless it is asked for."""
@@ -75,8 +79,9 @@ LARGE = 20_000_000
     help="Whether to compress the text with xz -9e too (by default up to 20 million characters).",
 )  # fmt: skip
 @click.option(
-    "--streams", type=click.IntRange(min=1), default=1, metavar="N", show_default=True,
-    help="Read the text as N parts side by side, which is faster; each starts 1,000 tokens early.",
+    "--streams", type=click.IntRange(min=0), default=0, metavar="N", show_default=True,
+    help="Read the text as N parts side by side and join them; 0 takes as many as pay. Only the "
+    "speed depends on it.",
 )  # fmt: skip
 @options_from(DynamicOptions, EngineOptions)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -113,10 +118,6 @@ def score(
         )
     if copies and not files:
         raise ConfigError("--copies looks for copies in FILE; name one.", "copies")
-    if generated is None and not copies and not engine.threads and flags["streams"] == 1:
-        # One stream is one product of a matrix and a vector after the other: threads cost more
-        # than they bring.
-        engine = engine.replace(threads=1)
     loaded = Model.load(model, **engine.model_dump())
     if generated is not None:
         with Watch("looking for copies") as watch:
@@ -167,6 +168,12 @@ def _score(
         same = _same_text(other, passage, flags["unknown"])
         with Watch(f"reading, {name}") as watch:
             others[name] = other.score(same, xz=False, streams=flags["streams"], progress=watch)
+    if engine.precision in COARSE:
+        exact = Model.load(str(loaded.path), **engine.replace(precision="float32").model_dump())
+        with Watch("reading in float32") as watch:
+            others["in float32"] = exact.score(
+                passage, xz=False, streams=flags["streams"], progress=watch
+            )
     if flags["plot"] is not None and found.calibration is not None:
         from recurra.insight.calibration import plot
 
@@ -179,6 +186,10 @@ def _score(
         _print_json(facts)
         return
     show(found, passage.name, seconds, others)
+    if engine.precision in COARSE:
+        cost = found.nats_per_token - others["in float32"].nats_per_token
+        unit = found.unit
+        console.out().print(f"precision   {engine.precision} costs {cost:.5f} nats a {unit}")
     if found.detail is not None and not flags["brief"]:
         show_detail(found)
 
