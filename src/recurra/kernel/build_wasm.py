@@ -36,7 +36,8 @@ CPUS = {
 }
 FLAGS = (
     "-target", "wasm32-freestanding", "-std=gnu11", "-O3", "-g0", "-s", "-nostdlib",
-    "-DRECURRA_FLOAT32_ONLY", "-ffreestanding", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-Wall",
+    "-DRECURRA_FLOAT32_ONLY", "-ffreestanding", "-fvisibility=hidden", "-ffp-contract=off",
+    "-fno-math-errno", "-Wall",
     "-Wextra", "-Wl,--no-entry", "-Wl,--import-memory", f"-Wl,-z,stack-size={STACK_BYTES}",
     "-Wl,--export=__heap_base", "-Wl,--export=__stack_pointer",
 )  # fmt: skip
