@@ -17,9 +17,10 @@ h' and c' are the states of t - 1; the peephole terms p appear with `peephole` o
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from recurra.core.options import Options, knob
 
@@ -265,6 +266,12 @@ class Spec(Options):
     input: Input
     stack: Stack
     head: Head
+
+    @field_validator("head", mode="before")
+    @classmethod
+    def _softmax_unless_said(cls, head: Any) -> Any:
+        """A head without a kind is a softmax, as it was when there was no other."""
+        return {"kind": "softmax", **head} if isinstance(head, Mapping) else head
 
     @model_validator(mode="after")
     def _tied(self) -> Spec:
