@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
+from recurra.tasks.text import copies
 from recurra.tasks.text.generate import GenerateOptions
 from recurra.tasks.text.model import Model
 from tests.studio.serving import TEXT
@@ -27,7 +28,12 @@ def test_a_model_says_what_it_is(inside, model, corpus, model_file):
     assert model["loss_nats"] == found.provenance["scores"]["held_out_loss_nats"]
     assert model["corpus"] == {"id": corpus["id"], "name": "little.txt"}
     assert inside.send("GET", f"/api/models/{model['id']}").json() == model
-    assert inside.send("GET", "/api/models").json() == [model]
+    (listed,) = inside.send("GET", "/api/models").json()
+    assert len(model["document"]["task"]["vocabulary"]["characters"]) > 20
+    # Lists leave out the tokens, which are many; all else is there.
+    model["document"]["task"]["vocabulary"] = listed["document"]["task"]["vocabulary"]
+    assert listed == model
+    assert listed["document"]["task"]["vocabulary"] == {"kind": "characters", "unknown": False}
 
 
 def test_the_file_comes_back_as_it_was_whole_or_in_part(inside, model, model_file):
@@ -113,6 +119,16 @@ def test_copies_are_found_with_their_place(ask):
     assert copy["start"] <= len(mine)
     assert TEXT[100:160] in copy["context"]
     assert copy["corpus"] == "little.txt"
+
+
+def test_what_the_search_for_copies_builds_is_built_once(ask, monkeypatch):
+    built = []
+    original = copies.suffix_array
+    monkeypatch.setattr(copies, "suffix_array", lambda part: built.append(1) or original(part))
+    answers = [ask("copies", {"text": TEXT[100:160]}).json() for _ in range(3)]
+    assert answers[0] == answers[1] == answers[2]
+    assert answers[0]["copies"]
+    assert len(built) == 1
 
 
 def test_without_the_text_nothing_is_known_of_copies(inside, ask, corpus):

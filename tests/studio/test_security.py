@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import random
+import re
 import sys
 
 import pytest
@@ -113,6 +116,12 @@ def test_the_first_visit_takes_the_token_into_a_cookie(inside):
     assert cookie.startswith(f"recurra-8765={TOKEN};")
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
     assert TOKEN.encode() not in answer.body
+    # What follows "#" never reaches a server, so the page itself takes it along; nothing else runs.
+    script = re.search(rb"<script>(.*)</script>", answer.body)[1]
+    assert b"location.hash" in script
+    digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
+    policy = answer.headers["content-security-policy"]
+    assert f"default-src 'none'; script-src 'sha256-{digest}';" in policy
     # A link to it may stand on another page; another request with the token may not come from one.
     link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
     assert inside.ask("GET", f"/?token={TOKEN}", headers=link, token=False).status == 200

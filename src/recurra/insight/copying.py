@@ -15,6 +15,8 @@ from recurra.insight.suffixes import longest_matches, suffix_array
 
 Progress = Callable[[int, int], None]
 """Called with symbols of the source searched, and symbols in all."""
+Index = Callable[[int, NDArray[np.integer]], NDArray[np.uint32]]
+"""Gives the suffix array of the segment of the source that begins at a place."""
 
 MINIMUM = 20
 """Symbols from which on a match counts as a copy; shorter ones come about by themselves."""
@@ -93,6 +95,7 @@ def find_copies(
     segment: int = SEGMENT,
     overlap: int = OVERLAP,
     progress: Progress | None = None,
+    index: Index = lambda first, part: suffix_array(part),
 ) -> Copying:
     """Find every run of at least `minimum` symbols of `sequence` that stands in `source`.
 
@@ -101,6 +104,7 @@ def find_copies(
             memory map, of which a segment at a time is read.
         segment, overlap: what bounds memory; the result does not depend on them where no copy is
             longer than `overlap`.
+        index: for who asks of one source again and again, and keeps what was built.
     Raises: `ConfigError` where `minimum` is not positive.
     """
     if minimum < 1:
@@ -110,7 +114,7 @@ def find_copies(
     overlap = min(overlap, max(0, segment - 1))
     for first in range(0, max(1, len(source) - overlap), max(1, segment - overlap)):
         part = np.asarray(source[first : first + segment])
-        found, where = longest_matches(part, suffix_array(part), sequence)
+        found, where = longest_matches(part, index(first, part), sequence)
         better = found > lengths
         lengths[better] = found[better]
         places[better] = where[better] + first

@@ -210,8 +210,8 @@ def _check_budget(
         wanted = getattr(options, name)
         if changed and wanted is not None and wanted <= done:
             raise ConfigError(
-                f"{name} is {wanted:,g}, but this run has done {done:,.0f} already; the budget "
-                "counts from its start, so give a larger one.",
+                f"{name} is {wanted:,g}, but this run has done {round(done, 2):,} already; the "
+                "budget counts from its start, so give a larger one.",
                 name,
             )
 

@@ -23,6 +23,7 @@ from recurra.studio.errors import ConflictError, MissingError
 from recurra.studio.home import Home
 from recurra.studio.schema import Advice, CorpusEntry, HistogramBar, SplitSizes, Survey
 from recurra.tasks.text.advice import advice
+from recurra.tasks.text.copies import TrainingText
 from recurra.tasks.text.corpus import Corpus, load_corpus
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.survey import survey
@@ -149,6 +150,20 @@ class Corpora:
         def load() -> tuple[Corpus, int]:
             corpus = load_corpus(self.source(id).documents, options)
             return corpus, int(corpus.tokens.nbytes)
+
+        return self.cache.get(key, load)
+
+    def training_text(self, id: str, options: TextOptions, corpus: Corpus) -> TrainingText:
+        """Return the training split to look for copies in, with what the search has built.
+
+        That is four bytes a character; it is not kept where it takes half of the room or more.
+        """
+        key = ("training text", id, corpus.sha256, options.model_dump_json())
+        keep = 8 * len(corpus.split("train").tokens) <= self.cache.bytes
+
+        def load() -> tuple[TrainingText, int]:
+            made = TrainingText(corpus, keep=keep)
+            return made, made.held_bytes
 
         return self.cache.get(key, load)
 

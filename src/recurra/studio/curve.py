@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-BLOCK = 1 << 14
+BLOCK = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,13 @@ class Tail:
             return True
         return facts.st_ino != self.mark.file or facts.st_size < self.mark.position
 
+    def gained(self) -> bool:
+        """Whether there may be more to read, for the price of one look."""
+        try:
+            return self.path.stat().st_size > self.mark.position
+        except OSError:
+            return False
+
     def block(self) -> bytes:
         """Return the next whole lines, of at most a block (or one longer line); b"" at the end."""
         with suppress(OSError), open(self.path, "rb") as file:
@@ -75,7 +82,7 @@ def records(block: bytes) -> list[tuple[bytes, dict[str, Any]]]:
     return found
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def joined(block: bytes) -> bytes:
     """Return the objects of a block's lines as the inside of a JSON array.
 

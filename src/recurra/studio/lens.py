@@ -25,7 +25,7 @@ from recurra.studio.schema import (
     SaliencyAnswer,
     UnitFacts,
 )
-from recurra.tasks.text.copies import TrainingText, find_text_copies
+from recurra.tasks.text.copies import find_text_copies
 from recurra.tasks.text.generate import generate
 from recurra.tasks.text.inside import InsideOptions, exact_engine, look_inside
 from recurra.tasks.text.model import Model
@@ -111,7 +111,8 @@ def copies(loaded: Loaded, corpora: Corpora, text: str) -> CopiesAnswer:
         return nothing
     if corpus.sha256 != data.get("sha256"):
         return nothing
-    found = find_text_copies(TrainingText(corpus), [text], lines=0)
+    source = corpora.training_text(entry.id, model.text_options, corpus)
+    found = find_text_copies(source, [text], lines=0)
     vocabulary, tokens = corpus.vocabulary, corpus.split("train").tokens
     # Positions are in characters; for tokens of several, the text is needed to count in.
     whole = None if vocabulary.kind == "characters" else vocabulary.decode(tokens)

@@ -59,11 +59,14 @@ class Models:
     # What there is
 
     def entries(self) -> list[ModelEntry]:
-        """Return every model that can be read, newest first."""
+        """Return every model that can be read, newest first, without the tokens of vocabularies.
+
+        A vocabulary has tens of thousands of them; `get` returns them too.
+        """
         found = []
         for place in self._places():
             try:
-                found.append(self._entry(place))
+                found.append(_listed(self._entry(place)))
             except FormatError:
                 continue  # it is being written anew, or was damaged; its run still shows
         return sorted(found, key=lambda model: (model.created, model.id), reverse=True)
@@ -217,6 +220,21 @@ def _described(place: _Place, size: int, document: dict[str, Any], corpora: Corp
         run=place.run,
         document=document,
     )
+
+
+def _listed(entry: ModelEntry) -> ModelEntry:
+    """Return a model as lists show it."""
+    task = entry.document["task"]
+    vocabulary = task.get("vocabulary")
+    if not isinstance(vocabulary, dict):
+        return entry
+    short = {key: v for key, v in vocabulary.items() if key == "kind" or _is_small(v)}
+    document = {**entry.document, "task": {**task, "vocabulary": short}}
+    return entry.model_copy(update={"document": document})
+
+
+def _is_small(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float)
 
 
 def network_name(spec: Spec) -> str:

@@ -10,6 +10,8 @@ query and takes the cookie away.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
 import ipaddress
 import socket
@@ -172,8 +174,9 @@ class Security:
         if len(given) != 1 or not self.gate.opens(given[0]):
             return None
         # Not a redirect: the browser would follow it on behalf of the page that the link was on,
-        # and send no strict cookie along. This page goes on in its own name.
-        page = HTMLResponse(_GO_ON)
+        # and send no strict cookie along. This page goes on in its own name, to the same fragment,
+        # which only a script can read: the one script that its policy lets run.
+        page = HTMLResponse(_GO_ON, headers={"content-security-policy": _GO_ON_POLICY})
         page.set_cookie(
             self.gate.cookie, self.gate.token, max_age=365 * 86_400, httponly=True,
             samesite="strict", path="/",
@@ -215,7 +218,16 @@ _HEAD = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><title>Recurra</title>'
     '<meta name="viewport" content="width=device-width">'
 )
-_GO_ON = f'{_HEAD}<meta http-equiv="refresh" content="0;url=/"><p><a href="/">Go on to Recurra</a>'
+# A fragment is empty or begins with "#", so this leads nowhere else.
+_SCRIPT = 'location.replace("/" + location.hash)'
+_GO_ON = (
+    f'{_HEAD}<script>{_SCRIPT}</script><noscript><meta http-equiv="refresh" content="0;url=/">'
+    '</noscript><p><a href="/">Go on to Recurra</a>'
+)
+_DIGEST = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
+_GO_ON_POLICY = (
+    f"default-src 'none'; script-src 'sha256-{_DIGEST}'; base-uri 'none'; frame-ancestors 'none'"
+)
 _ASK = (
     f"{_HEAD}<h1>Recurra</h1><p>This page needs the token of the studio. Open the address that "
     "<code>recurra studio</code> printed in its terminal, or paste the token here."

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
 import os
 import shutil
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
 from starlette.types import Scope
 
 from recurra.core.errors import ConfigError, ResourceError
 from recurra.formats.jsonl import unwritable
+from recurra.studio.compression import Packed, is_worth_it, takes_gzip
 from recurra.studio.embedded import embed
 
 SITE = Path(__file__).with_name("site")
@@ -39,6 +42,7 @@ class Site(StaticFiles):
 
     def __init__(self, folder: Path = SITE) -> None:
         self.built = (folder / INDEX).is_file()
+        self.packed = Packed()
         super().__init__(directory=folder, html=True, check_dir=False)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -52,10 +56,35 @@ class Site(StaticFiles):
             if error.status_code == 404:
                 raise HTTPException(404, "There is nothing at this address.") from None
             raise
+        response = await self._packed(response, Headers(scope=scope), scope["method"])
         hashed = path.replace(os.sep, "/").startswith("assets/")
         kept = "public, max-age=31536000, immutable" if hashed else "no-cache"
         response.headers["cache-control"] = kept
         return response
+
+    async def _packed(self, response: Response, asked: Headers, method: str) -> Response:
+        """Return an answer packed, where that makes it smaller and the client takes it."""
+        facts = response.stat_result if isinstance(response, FileResponse) else None
+        if not isinstance(response, FileResponse) or facts is None:
+            return response
+        if not is_worth_it(response, facts):
+            return response
+        response.headers["vary"] = "Accept-Encoding"
+        # A part is a part of the file as it lies.
+        if "range" in asked or not takes_gzip(asked.get("accept-encoding", "")):
+            return response
+        content = await asyncio.to_thread(self.packed.content, Path(response.path), facts)
+        if content is None:
+            return response
+        headers = {name: response.headers[name] for name in ("content-type", "last-modified")}
+        headers |= {"vary": "Accept-Encoding", "content-encoding": "gzip"}
+        # Another form of the file needs another tag (RFC 9110, section 8.8.3.3).
+        headers["etag"] = response.headers["etag"].rstrip('"') + '-gzip"'
+        tags = [one.strip() for one in asked.get("if-none-match", "").split(",")]
+        if headers["etag"] in [one.removeprefix("W/") for one in tags]:
+            return NotModifiedResponse(Headers(headers))
+        headers["content-length"] = str(len(content))
+        return Response(b"" if method == "HEAD" else content, response.status_code, headers)
 
 
 def export(target: Path, site: Path = SITE) -> Path:

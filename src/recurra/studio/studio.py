@@ -17,7 +17,7 @@ from recurra.studio.workers import Pool
 
 SHORT = 1024
 """Pieces of short work that may wait for a thread: one a connection."""
-TURN = 8
+TURN = 2
 """Streams that pass on a block of a run's past in one turn of the event loop."""
 
 

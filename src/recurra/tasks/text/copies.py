@@ -11,14 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.insight.copying import MINIMUM, Copy, Copying, Progress, find_copies
+from recurra.insight.suffixes import suffix_array
 from recurra.tasks.text.corpus import Corpus
 from recurra.tasks.text.vocabulary import CharacterVocabulary, code_points
 
 
 class TrainingText:
-    """The training split as numbers, one a character, to look for copies in."""
+    """The training split as numbers, one a character, to look for copies in.
 
-    def __init__(self, corpus: Corpus) -> None:
+    Args:
+        keep: whether to keep what is built for the search, for the next one: `held_bytes` in all.
+            Safe to use from several threads; two that come at once may both build it.
+    """
+
+    def __init__(self, corpus: Corpus, *, keep: bool = False) -> None:
+        self._kept: dict[int, NDArray[np.uint32]] | None = {} if keep else None
         vocabulary = corpus.vocabulary
         tokens = corpus.split("train").tokens
         if isinstance(vocabulary, CharacterVocabulary):
@@ -39,6 +46,21 @@ class TrainingText:
         place = np.minimum(np.searchsorted(self._points, points), len(self._points) - 1)
         outside = len(self._points) + 1  # One higher than the unknown token.
         return np.where(self._points[place] == points, place, outside)
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that this takes with all that may be kept."""
+        kept = 0 if self._kept is None else np.dtype(np.uint32).itemsize * len(self.codes)
+        return int(self.codes.nbytes) + kept
+
+    def index(self, first: int, part: NDArray[np.integer]) -> NDArray[np.uint32]:
+        """Return the suffix array of a segment, as `find_copies` asks for it."""
+        if self._kept is None:
+            return suffix_array(part)
+        found = self._kept.get(first)
+        if found is None:
+            found = self._kept[first] = suffix_array(part)
+        return found
 
     @property
     def separator(self) -> int:
@@ -126,7 +148,9 @@ def find_text_copies(
     mark = np.array([source.separator])
     encoded = [np.concatenate([source.encode(text), mark]) for text in texts]
     joined = np.concatenate(encoded) if encoded else np.zeros(0, np.int64)
-    whole = find_copies(source.codes, joined, minimum=minimum, progress=progress)
+    whole = find_copies(
+        source.codes, joined, minimum=minimum, progress=progress, index=source.index
+    )
     starts = [0, *np.cumsum([len(one) for one in encoded]).tolist()]
     found: list[Copying] = []
     for start, end in pairwise(starts):

@@ -1,0 +1,62 @@
+"""How the site's files are delivered."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+SCRIPT = "assets/large-0123.js"
+CONTENT = b"export const many = [1, 2, 3];\n" * 200
+
+
+@pytest.fixture
+def script(site):
+    (site / SCRIPT).write_bytes(CONTENT)
+    return "/" + SCRIPT
+
+
+def test_a_script_comes_packed_to_who_takes_it(script, inside):
+    plain = inside.ask("GET", script)
+    packed = inside.ask("GET", script, headers={"accept-encoding": "br, gzip"})
+    assert plain.body == CONTENT
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) == len(packed.body) < len(CONTENT)
+    assert gzip.decompress(packed.body) == CONTENT
+    assert packed.headers["etag"] != plain.headers["etag"]
+    for answer in (plain, packed):
+        assert answer.headers["vary"] == "Accept-Encoding"
+        assert answer.headers["content-type"].startswith("text/javascript")
+        assert "immutable" in answer.headers["cache-control"]
+        again = inside.ask(
+            "GET", script,
+            headers={"if-none-match": answer.headers["etag"], "accept-encoding": "gzip"},
+        )  # fmt: skip
+        assert (again.status, again.body) == (304, b"")
+
+
+@pytest.mark.parametrize("accepted", ["", "identity", "br", "gzip;q=0", "*;q=0", "gzip;q=x"])
+def test_who_does_not_take_gzip_gets_the_file(script, inside, accepted):
+    answer = inside.ask("GET", script, headers={"accept-encoding": accepted})
+    assert "content-encoding" not in answer.headers
+    assert answer.body == CONTENT
+
+
+def test_a_part_is_a_part_of_the_file_as_it_lies(script, inside):
+    asked = {"accept-encoding": "gzip", "range": "bytes=7-11"}
+    answer = inside.ask("GET", script, headers=asked)
+    assert (answer.status, answer.body) == (206, b"const")
+
+
+def test_a_file_that_is_replaced_is_packed_anew(script, inside, site):
+    asked = {"accept-encoding": "gzip"}
+    inside.ask("GET", script, headers=asked)
+    (site / SCRIPT).write_bytes(CONTENT * 2)
+    assert gzip.decompress(inside.ask("GET", script, headers=asked).body) == CONTENT * 2
+
+
+def test_answers_of_the_api_are_never_packed(inside):
+    answer = inside.ask("GET", "/api/options", headers={"accept-encoding": "gzip"})
+    assert len(answer.body) > 2000
+    assert "content-encoding" not in answer.headers
