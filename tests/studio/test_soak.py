@@ -48,7 +48,7 @@ def test_starts_and_stops_leak_no_process_no_file_and_no_thread(inside, corpus):
     after = held()
     assert after[0] <= before[0]
     assert after[1] <= before[1]
-    # Pools start their threads as they are needed; one left by every round would be as many as those.
+    # Pools start their threads when needed; one that every round leaves makes as many as rounds.
     assert after[2] - before[2] < ROUNDS, threading.enumerate()
     assert list(inside.studio.home.runs.iterdir()) == []
     assert inside.studio.trainings._known == {}
