@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from recurra.core.errors import ConfigError
-from recurra.core.options import Options
-from recurra.core.spec import Cell, Spec, Stack, Vector
+from recurra.core.spec import Spec, Stack, Vector
 from recurra.engines import EngineOptions
 from recurra.engines.base import OptimiserOptions
 from recurra.learning.options import TrainOptions
+from recurra.learning.settings import sorted_in
 from recurra.tasks.series.options import ColumnOptions, SeriesOptions
 
-BUDGETS = ("steps", "epochs", "seconds")
 DEFAULTS: dict[str, Any] = {
     "sizes": (64, 64),
     "learning_rate": 3e-3,
@@ -66,29 +63,4 @@ def gather(values: Mapping[str, Any]) -> Settings:
 
     Raises: `ConfigError` for a name that no class has, or a value that cannot be.
     """
-    below = dict(DEFAULTS)
-    if any(values.get(budget) is not None for budget in BUDGETS):
-        below = {name: value for name, value in below.items() if name not in BUDGETS}
-    sorted_in: dict[str, dict[str, Any]] = {part: {} for part in CLASSES}
-    cell = values.get("cell", {})
-    cell = cell.model_dump() if isinstance(cell, Options) else dict(cell)
-    for name, value in {**below, **values}.items():
-        if name == "cell":
-            continue
-        if name in Cell.model_fields:
-            cell[name] = value
-            continue
-        home = next((part for part, kind in CLASSES.items() if name in kind.model_fields), None)
-        if home is None:
-            raise ConfigError(_unknown(name), name)
-        sorted_in[home][name] = value
-    sorted_in["stack"]["cell"] = cell
-    return Settings(**{part: kind.parse(sorted_in[part]) for part, kind in CLASSES.items()})
-
-
-def _unknown(name: str) -> str:
-    every = [name for kind in CLASSES.values() for name in kind.model_fields if name != "cell"]
-    near = difflib.get_close_matches(name, [*every, *Cell.model_fields], n=1)
-    return f"'{name}' is no setting of a forecast" + (
-        f"; did you mean '{near[0]}'?" if near else "; the options reference lists them all."
-    )
+    return Settings(**sorted_in(CLASSES, values, DEFAULTS, "a forecast"))

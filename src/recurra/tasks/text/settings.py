@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +12,10 @@ from recurra.core.spec import Cell, Embedding, OneHot, Softmax, Spec, Stack
 from recurra.engines import EngineOptions
 from recurra.engines.base import OptimiserOptions
 from recurra.learning.options import TrainOptions, WindowOptions
+from recurra.learning.settings import sorted_in
 from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.presets import DEFAULT, PRESETS, Preset
 
-BUDGETS = ("steps", "epochs", "seconds")
 WIDE = 512
 """A vocabulary of more tokens than this gets an embedding as wide as the first layer."""
 
@@ -109,23 +108,7 @@ def gather(values: Mapping[str, Any], preset: str | Preset | None = None) -> Set
     Raises:
         ConfigError: a name that no class has, an unknown preset, or a value that cannot be.
     """
-    preset = find_preset(preset)
-    below = dict(preset.values)
-    if any(values.get(budget) is not None for budget in BUDGETS):
-        below = {name: value for name, value in below.items() if name not in BUDGETS}
-    above = {name: value for name, value in values.items() if name != "cell"}
-    sorted_in: dict[str, dict[str, Any]] = {part: {} for part in CLASSES}
-    cell = _as_dict(below.pop("cell", {})) | _as_dict(values.get("cell", {}))
-    for name, value in {**below, **above}.items():
-        if name in Cell.model_fields:
-            cell[name] = value
-            continue
-        home = next((part for part, kind in CLASSES.items() if name in kind.model_fields), None)
-        if home is None:
-            raise ConfigError(_unknown(name), name)
-        sorted_in[home][name] = value
-    sorted_in["stack"]["cell"] = cell
-    return Settings(**{part: kind.parse(sorted_in[part]) for part, kind in CLASSES.items()})
+    return Settings(**sorted_in(CLASSES, values, find_preset(preset).values, "a text training"))
 
 
 def find_preset(preset: str | Preset | None) -> Preset:
@@ -144,14 +127,3 @@ def names() -> list[str]:
     """Return the name of every setting."""
     every = [name for kind in CLASSES.values() for name in kind.model_fields if name != "cell"]
     return [*every, *Cell.model_fields]
-
-
-def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, names(), n=1)
-    return f"'{name}' is no setting of a text training" + (
-        f"; did you mean '{near[0]}'?" if near else "; the options reference lists them all."
-    )
-
-
-def _as_dict(cell: Any) -> dict[str, Any]:
-    return cell.model_dump() if isinstance(cell, Options) else dict(cell)

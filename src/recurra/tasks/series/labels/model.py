@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.core.errors import ConfigError, FormatError
-from recurra.core.options import Options
 from recurra.core.parameters import Params
 from recurra.core.sampling import log_softmax
-from recurra.core.spec import Cell, Spec
+from recurra.core.spec import Spec
 from recurra.engines import EngineOptions, select
 from recurra.engines.base import Batch, Engine, Network
 from recurra.formats.labelled import Labelled
@@ -26,6 +24,7 @@ from recurra.learning.events import Listener
 from recurra.learning.locate import find_model
 from recurra.learning.resume import build, describe
 from recurra.learning.run_folder import RunFolder
+from recurra.learning.settings import sorted_in
 from recurra.tasks.series.labels.task import (
     CLASSES,
     DEFAULTS,
@@ -37,7 +36,6 @@ from recurra.tasks.series.labels.task import (
 )
 
 Array = NDArray[Any]
-BUDGETS = ("steps", "epochs", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,25 +250,4 @@ def _training(task: LabelTask, inputs: list[str]) -> LabelTraining:
 
 def gather(values: Mapping[str, Any]) -> LabelSettings:
     """Sort settings by name into their classes. Raises `ConfigError` for one that is none."""
-    below = dict(DEFAULTS)
-    if any(values.get(budget) is not None for budget in BUDGETS):
-        below = {name: value for name, value in below.items() if name not in BUDGETS}
-    parts: dict[str, dict[str, Any]] = {name: {} for name in CLASSES}
-    cell = values.get("cell", {})
-    cell = cell.model_dump() if isinstance(cell, Options) else dict(cell)
-    for name, value in {**below, **values}.items():
-        if name == "cell":
-            continue
-        if name in Cell.model_fields:
-            cell[name] = value
-            continue
-        home = next((part for part, kind in CLASSES.items() if name in kind.model_fields), None)
-        if home is None:
-            near = difflib.get_close_matches(
-                name, [n for kind in CLASSES.values() for n in kind.model_fields], n=1
-            )
-            hint = f"; did you mean '{near[0]}'?" if near else "."
-            raise ConfigError(f"'{name}' is no setting of a classifier{hint}", name)
-        parts[home][name] = value
-    parts["stack"]["cell"] = cell
-    return LabelSettings(**{name: kind.parse(parts[name]) for name, kind in CLASSES.items()})
+    return LabelSettings(**sorted_in(CLASSES, values, DEFAULTS, "a classifier"))

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recurra.core.errors import ConfigError
-from recurra.core.options import Options
-from recurra.core.spec import Cell
 from recurra.engines.base import Engine, Network
 from recurra.learning import loop
 from recurra.learning.events import Listener
 from recurra.learning.resume import build, describe
 from recurra.learning.run_folder import RunFolder
+from recurra.learning.settings import sorted_in
 from recurra.tasks.series.numbers.model import NumberModel
 from recurra.tasks.series.numbers.task import (
     CLASSES,
@@ -24,8 +21,6 @@ from recurra.tasks.series.numbers.task import (
     SequenceTask,
     read_sequences,
 )
-
-BUDGETS = ("steps", "epochs", "seconds")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +86,4 @@ def learn(file: str | None = None, **options: Any) -> NumberModel:
 
 def gather(values: Mapping[str, Any]) -> SequenceSettings:
     """Sort settings by name into their classes. Raises `ConfigError` for one that is none."""
-    below = dict(DEFAULTS)
-    if any(values.get(budget) is not None for budget in BUDGETS):
-        below = {name: value for name, value in below.items() if name not in BUDGETS}
-    parts: dict[str, dict[str, Any]] = {name: {} for name in CLASSES}
-    cell = values.get("cell", {})
-    cell = cell.model_dump() if isinstance(cell, Options) else dict(cell)
-    for name, value in {**below, **values}.items():
-        if name == "cell":
-            continue
-        if name in Cell.model_fields:
-            cell[name] = value
-            continue
-        home = next((part for part, kind in CLASSES.items() if name in kind.model_fields), None)
-        if home is None:
-            near = difflib.get_close_matches(
-                name, [n for kind in CLASSES.values() for n in kind.model_fields], n=1
-            )
-            hint = f"; did you mean '{near[0]}'?" if near else "."
-            raise ConfigError(f"'{name}' is no setting of number sequences{hint}", name)
-        parts[home][name] = value
-    parts["stack"]["cell"] = cell
-    return SequenceSettings(**{name: kind.parse(parts[name]) for name, kind in CLASSES.items()})
+    return SequenceSettings(**sorted_in(CLASSES, values, DEFAULTS, "number sequences"))
