@@ -23,13 +23,14 @@ def target(tmp_path_factory, model_file):
     found = open_inside(tmp_path_factory.mktemp("fuzzed"), trainings=1, upload_limit=100_000)
     corpus = found.ask("POST", "/api/corpora", TEXT.encode()).json()["id"]
     model = found.ask("POST", "/api/models", model_file.read_bytes()).json()["id"]
+    data = found.ask("POST", "/api/data", b"1,2,3\n", query="kind=numbers").json()["id"]
     run = found.studio.home.runs / "0123456789abcdef"
     run.mkdir()
     (run / "studio.json").write_text("{}")
     # Nothing is fetched from the network, and no process is started: what is said is in question.
     found.studio.trainings._launch = lambda path: None
     found.studio.corpora.fetch = lambda id, told: found.studio.corpora.get(id)
-    yield found, {"corpora": corpus, "models": model, "runs": run.name}
+    yield found, {"corpora": corpus, "data": data, "models": model, "runs": run.name}
     found.close()
 
 

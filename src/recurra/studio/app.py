@@ -11,13 +11,13 @@ from starlette.types import ASGIApp
 
 from recurra.studio import errors
 from recurra.studio.deadlines import Bodies
-from recurra.studio.routes import corpora, models, place, runs
+from recurra.studio.routes import corpora, data, models, place, runs
 from recurra.studio.security import Gate, Security
 from recurra.studio.site_files import Site
 from recurra.studio.studio import Studio
 from recurra.version import VERSION
 
-ROUTERS = (place.router, corpora.router, runs.router, models.router)
+ROUTERS = (place.router, corpora.router, data.router, runs.router, models.router)
 OPENAPI = "/api/openapi.json"
 
 

@@ -8,26 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from recurra.core.options import Options
-from recurra.core.sampling import SamplingOptions
-from recurra.core.spec import Cell
 from recurra.engines import EngineOptions, has_cuda, make
+from recurra.studio.kinds import registry
 from recurra.studio.schema import OptionGroup, PlaceFacts, Preset, Storage
 from recurra.studio.studio import Studio
-from recurra.tasks.text.generate import GenerateOptions
-from recurra.tasks.text.presets import PRESETS
-from recurra.tasks.text.settings import CLASSES
 from recurra.version import VERSION
-
-# One group may hold several classes; "Cell" is a setting of the stack that is shown by its own.
-_GROUPS: tuple[tuple[str, str, tuple[type[Options], ...]], ...] = (
-    ("text", "Text", (CLASSES["text"],)),
-    ("network", "Network", (CLASSES["stack"], CLASSES["model"], Cell)),
-    ("training", "Training", (CLASSES["windows"], CLASSES["train"])),
-    ("optimiser", "Optimiser", (CLASSES["optimiser"],)),
-    ("samples", "Samples on the way", (CLASSES["samples"],)),
-    ("engine", "Engine", (CLASSES["engine"],)),
-    ("sampling", "Writing", (GenerateOptions, SamplingOptions)),
-)
 
 
 def place_facts(studio: Studio) -> PlaceFacts:
@@ -53,26 +38,31 @@ def _engine() -> str:
     return "none"
 
 
-def option_groups() -> list[OptionGroup]:
-    """Return every setting of a text training and of writing, group by group."""
-    unavailable = _unavailable()
+def option_groups(kind: str = "text") -> list[OptionGroup]:
+    """Return every setting of a kind, group by group. Raises `ConfigError` for no kind."""
+    known = registry.find(kind)
+    unavailable, below = _unavailable(), known.defaults()
     return [
         OptionGroup(
-            name=name,
-            title=title,
-            schema_=_schema(classes),
+            name=group.name,
+            title=group.title,
+            schema_=_schema(group.classes, below),
             unavailable={
                 field: reason
                 for field, reason in unavailable.items()
-                if any(field in cls.model_fields for cls in classes)
+                if any(field in cls.model_fields for cls in group.classes)
             },
         )
-        for name, title, classes in _GROUPS
+        for group in known.groups()
     ]
 
 
-def _schema(classes: tuple[type[Options], ...]) -> dict[str, Any]:
-    """Return the JSON schema of some classes as one, without definitions."""
+def _schema(classes: tuple[type[Options], ...], below: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON schema of some classes as one, without definitions.
+
+    Args:
+        below: defaults of the kind, over those of the classes.
+    """
     properties: dict[str, Any] = {}
     required: list[str] = []
     for cls in classes:
@@ -80,8 +70,12 @@ def _schema(classes: tuple[type[Options], ...]) -> dict[str, Any]:
         for name, field in schema["properties"].items():
             if "$ref" not in field and name != "cell":
                 properties[name] = {key: v for key, v in field.items() if key != "title"}
+                if name in below:
+                    value = below[name]
+                    properties[name]["default"] = list(value) if isinstance(value, tuple) else value
         required += [name for name in schema.get("required", []) if name in properties]
     made: dict[str, Any] = {"type": "object", "properties": properties}
+    required = [name for name in required if name not in below]
     return made | ({"required": required} if required else {})
 
 
@@ -91,18 +85,6 @@ def _unavailable() -> dict[str, str]:
     return {}
 
 
-def presets() -> list[Preset]:
-    """Return the named sets of settings of a text training."""
-    return [
-        Preset(
-            name=name,
-            about=preset.about,
-            values=_plain(preset.values),
-            parameters=preset.parameters(),
-        )
-        for name, preset in PRESETS.items()
-    ]
-
-
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+def presets(kind: str = "text") -> list[Preset]:
+    """Return the named sets of settings of a kind. Raises `ConfigError` for no kind."""
+    return registry.find(kind).presets()

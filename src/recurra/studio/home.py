@@ -1,6 +1,7 @@
 """The studio's folder, and the ids that stand for what is in it.
 
     corpora/ID/    text (the file as it was brought) and corpus.json
+    data/ID/       files of other kinds and data.json (`data.py`)
     runs/ID/       a run folder (`learning.run_folder`) and studio.json
     models/ID/     model.safetensors and model.json
     token          what a browser has to show; kept, so that an open page survives a restart
@@ -38,15 +39,15 @@ class Home:
     def __init__(self, path: Path) -> None:
         """Take a folder, made where it is not there. Raises `ResourceError` where it cannot be."""
         self.path = path
-        self.corpora, self.runs, self.models = (
-            path / name for name in ("corpora", "runs", "models")
+        self.corpora, self.data, self.runs, self.models = (
+            path / name for name in ("corpora", "data", "runs", "models")
         )
         try:
-            for folder in (self.corpora, self.runs, self.models):
+            for folder in (self.corpora, self.data, self.runs, self.models):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(path, error) from error
-        for folder in (self.corpora, self.runs, self.models):
+        for folder in (self.corpora, self.data, self.runs, self.models):
             _sweep(folder)
 
     def token(self) -> str:

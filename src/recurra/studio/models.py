@@ -18,9 +18,9 @@ from recurra.studio.cache import Cache
 from recurra.studio.corpora import Corpora
 from recurra.studio.errors import ConflictError, MissingError
 from recurra.studio.home import Home
+from recurra.studio.kinds import registry
 from recurra.studio.schema import ModelCorpus, ModelEntry
 from recurra.studio.trainings import Trainings
-from recurra.tasks.text.model import Model
 
 FILE, DOCUMENT = "model.safetensors", "model.json"
 OF_RUN = "run-"
@@ -31,7 +31,8 @@ _UNITS = {"characters": "character", "bytes": "byte", "words": "word", "subwords
 class Loaded:
     """A model in memory, which works for one thread at a time: who uses it takes `lock`."""
 
-    model: Model
+    model: Any
+    """What the kind's `load` returns."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -81,14 +82,20 @@ class Models:
         kept = "".join(c if c.isalnum() or c in " ._-" else "-" for c in place.name).strip(" .-")
         return place.file, f"{kept or 'model'}.safetensors"
 
-    def load(self, id: str) -> Loaded:
-        """Return a model ready to be used, read and checked when it is first asked for."""
+    def load(self, id: str, kind: str = "text") -> Loaded:
+        """Return a model ready to be used, read and checked when it is first asked for.
+
+        Raises: `ConflictError` where it is of another kind.
+        """
         place = self._place(id)
+        found = self._entry(place).kind
+        if found != kind:
+            raise ConflictError(f"{place.name} is a model of {found}, which cannot do this.")
         facts = _facts(place.file)
 
         def read() -> tuple[Loaded, int]:
             try:
-                return Loaded(Model.load(place.file)), 4 * facts[1]
+                return Loaded(registry.find(kind).load(place.file)), 4 * facts[1]
             except FormatError as error:
                 raise _nameless(error, place.file, place.name) from None
 
@@ -104,10 +111,10 @@ class Models:
         try:
             shown = home.clean_name(name.removesuffix(".safetensors"), "model")
             try:
-                model = Model.load(aside / FILE)
+                document = _checked(aside / FILE)
             except FormatError as error:
                 raise _nameless(error, aside / FILE, shown) from None
-            data = model.provenance.get("data") or {}
+            data = document["provenance"].get("data") or {}
             named = [str(one) for one in data.get("inputs") or []]
             home.write(
                 aside / DOCUMENT,
@@ -190,6 +197,17 @@ class Models:
             return _described(place, facts[1], document, self.corpora)
         except (KeyError, TypeError, ValueError, ConfigError) as error:
             raise FormatError(f"{place.name} is a damaged model file ({error}).") from None
+
+
+def _checked(file: Path) -> dict[str, Any]:
+    """Return the document of a model that was brought, of whatever kind, once it loads."""
+    document = read_document(file)
+    task = document.get("task")
+    kind = task.get("kind") if isinstance(task, dict) else None
+    if kind not in registry.KINDS:
+        raise FormatError(f"{file} is a model of {kind!r}, which this version does not know.")
+    registry.find(kind).load(file)
+    return document
 
 
 def _described(place: _Place, size: int, document: dict[str, Any], corpora: Corpora) -> ModelEntry:

@@ -56,7 +56,8 @@ class Preset(BaseModel):
     name: str
     about: str
     values: Settings
-    parameters: int
+    parameters: int | None
+    """None where it depends on the data."""
 
 
 class CorpusEntry(BaseModel):
@@ -69,6 +70,21 @@ class CorpusEntry(BaseModel):
     licence: str | None
     about: str | None
     ready: bool
+
+
+class DataEntry(BaseModel):
+    """Data that are no text: one file, or several of music."""
+
+    id: str
+    name: str
+    kind: str
+    origin: Literal["mine", "example"]
+    bytes: int
+    files: int
+    added: str | None
+    about: str | None
+    facts: dict[str, Any]
+    """What was seen of it when it came; which facts depends on the kind."""
 
 
 class HistogramBar(BaseModel):
@@ -106,7 +122,11 @@ class Rename(Body):
 
 
 class StartRequest(Body):
-    corpus: Name
+    """A training. Texts are learned from a corpus, other kinds from data; numbers need none."""
+
+    kind: Name = "text"
+    corpus: Name | None = None
+    data: Name | None = None
     name: Name | None = None
     preset: Name | None = None
     options: Settings = {}
@@ -127,6 +147,8 @@ RunStatus = Literal["running", "paused", "finished", "interrupted", "failed"]
 class RunEntry(BaseModel):
     id: str
     name: str
+    kind: str
+    """What it learns: a name of `kinds.registry`."""
     status: RunStatus
     message: str | None
     created: str

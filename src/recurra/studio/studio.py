@@ -9,6 +9,7 @@ from pathlib import Path
 
 from recurra.studio.cache import Cache
 from recurra.studio.corpora import Corpora
+from recurra.studio.data import DataFiles
 from recurra.studio.home import Home
 from recurra.studio.models import Models
 from recurra.studio.settings import StudioOptions
@@ -28,6 +29,7 @@ class Studio:
     home: Home
     options: StudioOptions
     corpora: Corpora
+    data: DataFiles
     trainings: Trainings
     models: Models
     files: Pool
@@ -55,10 +57,11 @@ class Studio:
         place = Home(folder)
         cache = Cache(options.memory)
         corpora = Corpora(place, cache)
-        trainings = Trainings(place, corpora, others=others, most=options.trainings)
+        data = DataFiles(place, cache)
+        trainings = Trainings(place, corpora, data, others=others, most=options.trainings)
         models = Models(place, corpora, trainings, cache)
         return cls(
-            place, options, corpora, trainings, models,
+            place, options, corpora, data, trainings, models,
             Pool("files", 4, SHORT), Pool("quick", options.workers, SHORT),
             Pool("slow", options.workers), threading.Event(), asyncio.Semaphore(TURN),
         )  # fmt: skip

@@ -9,15 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from recurra.core.errors import RecurraError
-from recurra.formats.sources import Document
 from recurra.learning.lock import Lock
 from recurra.learning.run_folder import RUN, RunFolder
 from recurra.studio import home
+from recurra.studio.kinds import registry
 
 ORDER, FAILED, PROCESS, OUTPUT = "studio.json", "failed.json", ".process", "trainer.log"
 NICE = 5
@@ -34,10 +33,11 @@ def main(folder: Path) -> int:
     except RecurraError as error:
         print(error, file=sys.stderr)  # noqa: T201 - into trainer.log
         return 2
+    order = home.read(folder / ORDER)
     try:
-        _train(folder, home.read(folder / ORDER))
+        _train(folder, order)
     except RecurraError as error:
-        home.write(folder / FAILED, {"message": str(error)})
+        home.write(folder / FAILED, {"message": _nameless(str(error), order)})
         return 2
     except MemoryError:
         home.write(folder / FAILED, {"message": "Memory ran out; a smaller network needs less."})
@@ -61,21 +61,21 @@ def _train(folder: Path, order: dict[str, Any]) -> None:
 
         resume(folder, changes=order.get("changes") or {})
         return
-    from recurra.tasks.text.training import prepare
-
+    kind = registry.find(str(order.get("kind") or "text"))
     inputs = [str(one) for one in order["inputs"]]
-    name = str(order["corpus"]["name"])
-    # A person's own text goes by its name in the model file, not by where the studio keeps it.
-    named: list[Any] = (
-        inputs
-        if inputs[0].startswith("data:")
-        else [Document.of_file(path, name) for path in inputs]
-    )
-    training = replace(
-        prepare(named, order.get("options") or {}, preset=order.get("preset")), inputs=inputs
-    )
+    named = str(order["corpus"]["name"])
+    training = kind.prepare(inputs, named, order.get("options") or {}, order.get("preset"))
     with RunFolder.create(folder, training.describe()) as run:
-        training.run(run)
+        outcome = training.run(run)
+        kind.finish(training, outcome, folder)
+
+
+def _nameless(sentence: str, order: dict[str, Any]) -> str:
+    """Return a sentence with data called as a person calls them, not by where they are kept."""
+    name = str((order.get("corpus") or {}).get("name") or "the data")
+    for path in order.get("inputs") or []:
+        sentence = sentence.replace(str(path), name)
+    return sentence
 
 
 if __name__ == "__main__":

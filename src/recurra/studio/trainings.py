@@ -25,11 +25,12 @@ from recurra.learning.survey import summarise
 from recurra.studio import home
 from recurra.studio.corpora import Corpora
 from recurra.studio.curve import Curve
+from recurra.studio.data import DataFiles
 from recurra.studio.errors import ConflictError, MissingError
 from recurra.studio.home import Home
+from recurra.studio.kinds import registry
 from recurra.studio.schema import NamedCorpus, RunEntry, RunStatus, StartRequest
 from recurra.studio.trainer import FAILED, ORDER, OUTPUT, PROCESS
-from recurra.tasks.text.settings import gather
 
 FRESH_S = 0.2
 """How long an answer about a run is given again without looking."""
@@ -56,10 +57,13 @@ class Trainings:
         most: trainings at the same time.
     """
 
-    def __init__(self, place: Home, corpora: Corpora, *, others: tuple[Path, ...], most: int):
+    def __init__(
+        self, place: Home, corpora: Corpora, data: DataFiles, *, others: tuple[Path, ...], most: int
+    ):
         self.folder = place.runs
         self.models = place.models
         self.corpora = corpora
+        self.data = data
         self.others = others
         self.most = most
         self._children: dict[str, subprocess.Popen[bytes]] = {}
@@ -68,10 +72,11 @@ class Trainings:
 
     # What there is
 
-    def entries(self) -> list[RunEntry]:
-        """Return every run, newest first."""
+    def entries(self, kind: str | None = None) -> list[RunEntry]:
+        """Return every run, or those of one kind, newest first."""
         with self._lock:
             found = [self._entry(path) for path in self._paths()]
+        found = [run for run in found if kind in (None, run.kind)]
         return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
 
     def get(self, id: str, *, fresh: bool = False) -> RunEntry:
@@ -121,6 +126,7 @@ class Trainings:
         return RunEntry(
             id=id,
             name=str(order.get("name") or path.name),
+            kind=str((document.get("task") or order).get("kind") or "text"),
             status=status,
             message=message and message.replace(str(path), "this run"),
             created=str(order.get("created") or document.get("created") or ""),
@@ -159,7 +165,7 @@ class Trainings:
         entry = self.corpora.known_as(data.get("sha256"), inputs)
         if entry is not None:
             return {"id": entry.id, "name": entry.name}
-        return {"id": None, "name": ", ".join(Path(one).name for one in inputs[:3]) or "text"}
+        return {"id": None, "name": ", ".join(Path(one).name for one in inputs[:3]) or "no file"}
 
     # Processes
 
@@ -219,13 +225,13 @@ class Trainings:
     def start(self, request: StartRequest) -> RunEntry:
         """Start a training.
 
-        Raises: `ConfigError` for a setting that cannot be, and what `Corpora.source` raises.
+        Raises: `ConfigError` for a setting that cannot be, and what `Corpora.source` and
+            `DataFiles.source` raise.
         """
-        settings = gather(request.options, request.preset)
-        if settings.train.budget is None:
+        kind = registry.find(request.kind)
+        if not kind.budgeted(request.options, request.preset):
             raise ConfigError("a training needs a budget: steps, epochs or seconds.", "steps")
-        source = self.corpora.source(request.corpus)
-        shown = self.corpora.get(request.corpus).name
+        id, shown, inputs = self._learned(request)
         name = home.clean_name(request.name or "", shown)
         with self._lock:
             self._check_room()
@@ -234,9 +240,10 @@ class Trainings:
                 aside / ORDER,
                 {
                     "name": name,
+                    "kind": request.kind,
                     "created": home.now(),
-                    "corpus": {"id": source.id, "name": shown},
-                    "inputs": source.inputs,
+                    "corpus": {"id": id, "name": shown},
+                    "inputs": inputs,
                     "preset": request.preset,
                     "options": request.options,
                 },
@@ -244,6 +251,24 @@ class Trainings:
             path = home.reveal(aside)
             self._launch(path)
             return self._entry(path, fresh=True)
+
+    def _learned(self, request: StartRequest) -> tuple[str | None, str, list[str]]:
+        """Return id and name of what a training learns from, and where it is found again."""
+        wanted = registry.find(request.kind).learns_from()
+        if wanted == "a corpus":
+            if request.corpus is None:
+                raise ConfigError("a training needs a text to learn from.", "corpus")
+            source = self.corpora.source(request.corpus)
+            return source.id, self.corpora.get(request.corpus).name, source.inputs
+        if request.data is None:
+            if wanted != "a file or nothing":
+                raise ConfigError("a training needs data to learn from.", "data")
+            return None, "drawn anew", []
+        entry = self.data.get(request.data)
+        if entry.kind != request.kind:
+            raise ConfigError(f"{entry.name} is brought for another kind of training.", "data")
+        found = self.data.source(request.data)
+        return found.id, found.name, [str(path.absolute()) for path in found.paths]
 
     def pause(self, id: str) -> None:
         """Let a training rest between two steps. Raises `ConflictError` where none runs."""

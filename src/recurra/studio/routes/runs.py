@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from recurra.studio import streams, watching
@@ -13,13 +13,14 @@ from recurra.studio.schema import ModelEntry, Rename, ResumeRequest, RunEntry, S
 
 router = APIRouter(prefix="/api/runs", tags=["runs"], responses=problems(404, 409))
 
+OfKind = Annotated[str | None, Query(max_length=40, description="only those of this kind")]
 LastEventId = Annotated[str | None, Header(max_length=200)]
 
 
 @router.get("")
-async def list_runs(studio: WithStudio) -> list[RunEntry]:
-    """Return every run as it stands, newest first."""
-    return await studio.files.run(studio.trainings.entries)
+async def list_runs(studio: WithStudio, kind: OfKind = None) -> list[RunEntry]:
+    """Return the runs as they stand, newest first."""
+    return await studio.files.run(studio.trainings.entries, kind)
 
 
 @router.post("", status_code=201)

@@ -3,15 +3,16 @@
  * folder of any web server, and whoever gets the address sees the same thing.
  */
 
-export const SCREENS = ["corpus", "train", "write", "inside", "models"] as const;
-export type Screen = (typeof SCREENS)[number];
+import { SCREENS, type Screen } from "./screens.ts";
+
+export type { Screen };
 export type Params = Record<string, string>;
 /** What becomes of a parameter: null, undefined and "" take it out of the address. */
 export type Changes = Record<string, string | number | boolean | null | undefined>;
 
 function parse(hash: string): { screen: Screen; params: Params } {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
-  const screen = SCREENS.find((name) => name === path) ?? "corpus";
+  const screen = Object.hasOwn(SCREENS, path) ? (path as Screen) : "corpus";
   return { screen, params: Object.fromEntries(new URLSearchParams(query)) };
 }
 

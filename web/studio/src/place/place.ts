@@ -59,7 +59,8 @@ export interface Corpora {
 }
 
 export interface Runs {
-  list(): Promise<RunEntry[]>;
+  /** Those of one kind; of text where none is named. */
+  list(kind?: string): Promise<RunEntry[]>;
   get(id: string): Promise<RunEntry>;
   start(request: StartRequest): Promise<RunEntry>;
   /**
@@ -121,9 +122,9 @@ export interface Place {
   readonly kind: "computer" | "browser";
   facts(): Promise<PlaceFacts>;
   /** Every setting that a person can make here, from the option classes' JSON schema. */
-  options(): Promise<OptionGroup[]>;
+  options(kind?: string): Promise<OptionGroup[]>;
   /** The named sets of settings, the smallest first. */
-  presets(): Promise<Preset[]>;
+  presets(kind?: string): Promise<Preset[]>;
   corpora: Corpora;
   runs: Runs;
   models: Models;

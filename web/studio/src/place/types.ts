@@ -82,7 +82,12 @@ export interface Survey {
 }
 
 export interface StartRequest {
-  corpus: string;
+  /** What it learns: "text" where it is left out, else "series", "numbers", "labels", "music". */
+  kind?: string;
+  /** The text to learn from; null for other kinds. */
+  corpus: string | null;
+  /** The data to learn from (place/data.ts), for other kinds than text. */
+  data?: string | null;
   name: string | null;
   preset: string | null;
   /** Settings by name, of any group; the budget (steps, epochs or seconds) among them. */
@@ -94,6 +99,7 @@ export type RunStatus = "running" | "paused" | "finished" | "interrupted" | "fai
 export interface RunEntry {
   id: string;
   name: string;
+  kind: string;
   status: RunStatus;
   /** For a failure: why, as a sentence. */
   message: string | null;

@@ -27,7 +27,8 @@ export class BrowserRuns implements Runs {
     standings().onmessage = ({ data }: MessageEvent<RunEntry>) => this.live.set(data.id, data);
   }
 
-  async list(): Promise<RunEntry[]> {
+  async list(kind = "text"): Promise<RunEntry[]> {
+    if (kind !== "text") return []; // texts are what this place trains on
     const [records, held] = await Promise.all([
       database().then((db) => db.getAll("runs")),
       locks(),
@@ -69,12 +70,13 @@ export class BrowserRuns implements Runs {
     if (BUDGETS.every((name) => train[name] === null)) {
       throw configError("a training needs a budget: steps, epochs or seconds.", "steps");
     }
-    const corpus = await this.corpora.ready(request.corpus);
+    const corpus = await this.corpora.ready(request.corpus ?? "");
     void askToPersist();
     const id = newId("run");
     const entry: RunEntry = {
       id,
       name: cleanName(request.name, corpus.name),
+      kind: "text",
       status: "running",
       message: null,
       created: new Date().toISOString(),

@@ -134,10 +134,11 @@ export function upload<P extends keyof paths>(
   name: string,
   data: Blob,
   progress?: Progress,
+  where: { id?: string; query?: Record<string, string> } = {},
 ): Promise<Answer<P, "post">> {
   return new Promise((resolve, reject) => {
     const sending = new XMLHttpRequest();
-    sending.open("POST", address(path, undefined, { name }));
+    sending.open("POST", address(path, where.id, { ...where.query, name }));
     sending.setRequestHeader("Content-Type", "application/octet-stream");
     sending.upload.onprogress = (event) => {
       if (event.lengthComputable && event.total) progress?.(event.loaded / event.total);

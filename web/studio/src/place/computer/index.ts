@@ -25,9 +25,9 @@ const corpora: Corpora = {
 };
 
 const runs: Runs = {
-  list: () => ask("get", "/api/runs"),
+  list: (kind = "text") => ask("get", "/api/runs", { query: { kind } }),
   get: (id) => ask("get", "/api/runs/{id}", { id }),
-  start: (body) => ask("post", "/api/runs", { body }),
+  start: (request) => ask("post", "/api/runs", { body: { kind: "text", ...request } }),
   watch: watchRun,
   pause: (id) => ask("post", "/api/runs/{id}/pause", { id }),
   resume: (id, changes = {}) => ask("post", "/api/runs/{id}/resume", { id, body: { changes } }),
@@ -86,8 +86,10 @@ const models: Models = {
 const computer: Place = {
   kind: "computer",
   facts: () => ask("get", "/api/facts"),
-  options: async () => (await ask("get", "/api/options")) as unknown as OptionGroup[],
-  presets: async () => (await ask("get", "/api/presets")) as Preset[],
+  options: async (kind = "text") =>
+    (await ask("get", "/api/options", { query: { kind } })) as unknown as OptionGroup[],
+  presets: async (kind = "text") =>
+    (await ask("get", "/api/presets", { query: { kind } })) as Preset[],
   corpora,
   runs,
   models,

@@ -1,0 +1,85 @@
+"""What a module has to hold to be a kind of sequence that the studio trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from recurra.core.options import Options
+from recurra.learning.events import Listener
+from recurra.learning.loop import Outcome
+from recurra.learning.run_folder import RunFolder
+from recurra.studio.schema import Preset
+
+Settings = Mapping[str, Any]
+LearnsFrom = Literal["a corpus", "files", "a file", "a file or nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Settings that a form shows together."""
+
+    name: str
+    title: str
+    classes: tuple[type[Options], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """Data that come with the studio."""
+
+    name: str
+    title: str
+    about: str
+    file: Path
+
+
+class Training(Protocol):
+    """A training that is ready to run."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what `RunFolder.create` is given."""
+
+    def run(self, folder: RunFolder | None = None, listeners: Sequence[Listener] = ()) -> Outcome:
+        """Train to the end of the budget."""
+
+
+class Kind(Protocol):
+    """One kind; a module with these names is one."""
+
+    def learns_from(self) -> LearnsFrom:
+        """Return what a training is given."""
+
+    def examples(self) -> tuple[Example, ...]:
+        """Return data to begin with."""
+
+    def groups(self) -> tuple[Group, ...]:
+        """Return the option classes, as a form groups them."""
+
+    def defaults(self) -> Settings:
+        """Return what counts where nothing is set, over the option classes' own defaults."""
+
+    def presets(self) -> list[Preset]:
+        """Return named sets of settings, the smallest first."""
+
+    def check(self, file: Path) -> dict[str, Any]:
+        """Return a few facts of a file that was brought. Raises `FormatError` for a wrong one."""
+
+    def survey(self, files: Sequence[Path], options: Settings) -> dict[str, Any]:
+        """Return what is in files, read with settings. Raises `FormatError`, `ConfigError`."""
+
+    def budgeted(self, options: Settings, preset: str | None) -> bool:
+        """Whether settings have a budget. Raises `ConfigError` for a setting that cannot be."""
+
+    def prepare(
+        self, inputs: Sequence[str], name: str, options: Settings, preset: str | None
+    ) -> Training:
+        """Read data and build the network. `name` is what a person calls the data."""
+
+    def finish(self, training: Training, outcome: Outcome, folder: Path) -> None:
+        """Do what is left once a training has ended by itself."""
+
+    def load(self, file: Path) -> Any:
+        """Return a model. Raises `FormatError` where the file is none of this kind."""

@@ -1,0 +1,91 @@
+"""Music: MIDI, ABC, MusicXML and piano rolls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from recurra.core.spec import Cell
+from recurra.studio.kinds.base import Example, Group, LearnsFrom, Settings, Training
+from recurra.studio.schema import Preset
+from recurra.tasks.music.settings import CLASSES, DEFAULT, PRESETS, gather
+
+
+def learns_from() -> LearnsFrom:
+    """Return what a training is given."""
+    return "files"
+
+
+def examples() -> tuple[Example, ...]:
+    """Return data to begin with."""
+    return ()
+
+
+def groups() -> tuple[Group, ...]:
+    """Return the option classes of a training."""
+    return (
+        Group("music", "Music", (CLASSES["music"],)),
+        Group("network", "Network", (CLASSES["stack"], CLASSES["model"], Cell)),
+        Group("training", "Training", (CLASSES["windows"], CLASSES["train"])),
+        Group("optimiser", "Optimiser", (CLASSES["optimiser"],)),
+        Group("samples", "Samples on the way", (CLASSES["samples"],)),
+        Group("engine", "Engine", (CLASSES["engine"],)),
+    )
+
+
+def defaults() -> Settings:
+    """Return the settings of the default preset."""
+    return PRESETS[DEFAULT][1]
+
+
+def presets() -> list[Preset]:
+    """Return the named sets of settings."""
+    return [
+        Preset(name=name, about=about, values=_plain(values), parameters=None)
+        for name, (about, values) in PRESETS.items()
+    ]
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in values.items()}
+
+
+def check(file: Path) -> dict[str, Any]:
+    """Return how many pieces a file holds."""
+    return survey([file], {})
+
+
+def survey(files: Sequence[Path], options: Settings) -> dict[str, Any]:
+    """Return what is in files of music."""
+    from recurra.tasks.music.reading import read_music
+
+    read = read_music(list(files))
+    notes = [note for report in read.files for note in (report.error, *report.notes) if note]
+    return {"pieces": len(read.pieces), "kinds": sorted(read.kinds), "notes": notes[:20]}
+
+
+def budgeted(options: Settings, preset: str | None) -> bool:
+    """Whether settings have a budget. Raises `ConfigError` for a setting that cannot be."""
+    return gather(options, preset).train.budget is not None
+
+
+def prepare(inputs: Sequence[str], name: str, options: Settings, preset: str | None) -> Training:
+    """Read music and build the network."""
+    from recurra.tasks.music.training import prepare as ready
+
+    training = ready(list(inputs), options, preset=preset)
+    # In the model file the music goes by its name, not by where the studio keeps it.
+    training.task.inputs = [name]
+    return training
+
+
+def finish(training: Training, outcome: Any, folder: Path) -> None:
+    """Nothing is left to do."""
+
+
+def load(file: Path) -> Any:
+    """Return a model of music."""
+    from recurra.tasks.music.model import MusicModel
+
+    return MusicModel.load(file)

@@ -1,0 +1,55 @@
+/** Every screen there is: one line each. What a screen needs is loaded when it is first opened. */
+
+import type { Component } from "svelte";
+import type { IconName } from "../design/Icon.svelte";
+
+interface ScreenFacts {
+  title: string;
+  icon: IconName;
+  /** Screens of texts stand in the bar; those of other kinds in a group of their own. */
+  group: "text" | "more";
+  load: () => Promise<{ default: Component }>;
+}
+
+export const SCREENS = {
+  corpus: {
+    title: "Corpus",
+    icon: "corpus",
+    group: "text",
+    load: () => import("../screens/corpus/Corpus.svelte"),
+  },
+  train: {
+    title: "Train",
+    icon: "train",
+    group: "text",
+    load: () => import("../screens/train/Train.svelte"),
+  },
+  write: {
+    title: "Write",
+    icon: "write",
+    group: "text",
+    load: () => import("../screens/write/Write.svelte"),
+  },
+  inside: {
+    title: "Inside",
+    icon: "inside",
+    group: "text",
+    load: () => import("../screens/inside/Inside.svelte"),
+  },
+  models: {
+    title: "Models",
+    icon: "models",
+    group: "text",
+    load: () => import("../screens/models/Models.svelte"),
+  },
+} as const satisfies Record<string, ScreenFacts>;
+
+export type Screen = keyof typeof SCREENS;
+
+const names = Object.keys(SCREENS) as Screen[];
+const inGroup = (group: ScreenFacts["group"]): Screen[] =>
+  names.filter((name) => (SCREENS[name] as ScreenFacts).group === group);
+
+export const TEXT_SCREENS = inGroup("text");
+/** Of other kinds: numbers, music. */
+export const MORE_SCREENS = inGroup("more");
