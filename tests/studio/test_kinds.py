@@ -164,9 +164,10 @@ def test_data_are_surveyed_renamed_and_removed(inside):
     data = bring(inside, "series", "../../etc/sales.csv", TABLE)
     folder = inside.studio.home.data / data["id"] / "files"
     assert [file.name for file in folder.iterdir()] == ["etc-sales.csv"]
-    assert data["facts"]["columns"] == ["day", "shop", "sold"]
+    assert [c["name"] for c in data["facts"]["columns"]] == ["day", "shop", "sold"]
+    assert data["facts"]["guess"] == COLUMNS
     found = inside.send("POST", f"/api/data/{data['id']}/survey", COLUMNS).json()
-    assert (found["series"], found["values"], found["frequency"]) == (2, 168, "1 day")
+    assert (found["series"], found["values"], found["frequency"]) == (2, 168, "every day")
     path = f"/api/data/{data['id']}"
     assert inside.send("PATCH", path, {"name": "Sales"}).json()["name"] == "Sales"
     assert inside.send("POST", f"{path}/files").status == 409

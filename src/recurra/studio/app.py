@@ -11,13 +11,22 @@ from starlette.types import ASGIApp
 
 from recurra.studio import errors
 from recurra.studio.deadlines import Bodies
-from recurra.studio.routes import corpora, data, models, place, runs
+from recurra.studio.routes import corpora, data, labels, models, numbers, place, runs, series
 from recurra.studio.security import Gate, Security
 from recurra.studio.site_files import Site
 from recurra.studio.studio import Studio
 from recurra.version import VERSION
 
-ROUTERS = (place.router, corpora.router, data.router, runs.router, models.router)
+ROUTERS = (
+    place.router,
+    corpora.router,
+    data.router,
+    runs.router,
+    models.router,
+    series.router,
+    numbers.router,
+    labels.router,
+)
 OPENAPI = "/api/openapi.json"
 
 

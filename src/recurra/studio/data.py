@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,11 @@ def _entry(path: Path) -> DataEntry:
     )
 
 
+@lru_cache(maxsize=64)
+def _facts(kind: str, file: Path) -> dict[str, Any]:
+    return registry.find(kind).check(file)
+
+
 def _example(kind: str, example: Example) -> DataEntry:
     return DataEntry(
         id=EXAMPLE + example.name,
@@ -212,5 +218,5 @@ def _example(kind: str, example: Example) -> DataEntry:
         files=1,
         added=None,
         about=example.about,
-        facts={},
+        facts=_facts(kind, example.file),
     )

@@ -7,9 +7,11 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from recurra.learning.run_folder import read_document
 from recurra.studio.cache import Cache
 from recurra.studio.corpora import Corpora
 from recurra.studio.data import DataFiles
+from recurra.studio.errors import ConflictError, MissingError
 from recurra.studio.home import Home
 from recurra.studio.models import Models
 from recurra.studio.settings import StudioOptions
@@ -65,6 +67,24 @@ class Studio:
             Pool("files", 4, SHORT), Pool("quick", options.workers, SHORT),
             Pool("slow", options.workers), threading.Event(), asyncio.Semaphore(TURN),
         )  # fmt: skip
+
+    def learned_from(self, model: str, kind: str, data: str | None) -> Path:
+        """Return the file of some data, or of those that a model learned from.
+
+        Raises: `MissingError` where it is not here; `ConflictError` for data of another kind.
+        """
+        entry = self.models.get(model)
+        id = data or entry.corpus.id
+        if id is not None:
+            if self.data.get(id).kind != kind:
+                raise ConflictError("These data are of another kind than the model.")
+            return self.data.source(id).paths[0]
+        inputs: list[str] = []
+        if entry.run is not None:
+            inputs = read_document(self.trainings.path(entry.run)).get("inputs") or []
+        if not inputs or not Path(inputs[0]).is_file():
+            raise MissingError("What this model learned from is not here; choose other data.")
+        return Path(inputs[0])
 
     def close(self) -> None:
         """Let go of the threads. Trainings go on: they are processes of their own."""

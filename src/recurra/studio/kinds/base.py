@@ -13,6 +13,7 @@ from recurra.learning.loop import Outcome
 from recurra.learning.run_folder import RunFolder
 from recurra.studio.schema import Preset
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 Settings = Mapping[str, Any]
 LearnsFrom = Literal["a corpus", "files", "a file", "a file or nothing"]
 

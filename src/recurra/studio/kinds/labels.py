@@ -8,7 +8,7 @@ from typing import Any
 
 from recurra.core.spec import Cell
 from recurra.formats.labelled import read_labelled
-from recurra.studio.kinds.base import Example, Group, LearnsFrom, Settings, Training
+from recurra.studio.kinds.base import EXAMPLES, Example, Group, LearnsFrom, Settings, Training
 from recurra.studio.schema import Preset
 from recurra.tasks.series.labels.task import CLASSES, DEFAULTS, LabelOptions
 
@@ -20,7 +20,14 @@ def learns_from() -> LearnsFrom:
 
 def examples() -> tuple[Example, ...]:
     """Return data to begin with."""
-    return ()
+    return (
+        Example(
+            "pulses",
+            "Three shapes of pulses",
+            "Made up: 90 series of 40 values, each a bump, a wave or a step.",
+            EXAMPLES / "pulses.csv",
+        ),
+    )
 
 
 def groups() -> tuple[Group, ...]:

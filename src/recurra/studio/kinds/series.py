@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from recurra.core.errors import FormatError
 from recurra.core.spec import Cell
 from recurra.formats.sources import Document
-from recurra.formats.tables import read_table
-from recurra.studio.kinds.base import Example, Group, LearnsFrom, Settings, Training
+from recurra.formats.tables import MISSING, Table, is_number, looks_dated, read_table
+from recurra.studio.kinds.base import EXAMPLES, Example, Group, LearnsFrom, Settings, Training
 from recurra.studio.schema import Preset
 from recurra.tasks.series.options import ColumnOptions
+from recurra.tasks.series.read import read_panel, recognise
 from recurra.tasks.series.settings import CLASSES, DEFAULTS, gather
+
+LOOKED_AT = 50
+"""Cells of a column that tell what is in it."""
 
 
 def learns_from() -> LearnsFrom:
@@ -22,7 +27,14 @@ def learns_from() -> LearnsFrom:
 
 def examples() -> tuple[Example, ...]:
     """Return data to begin with."""
-    return ()
+    return (
+        Example(
+            "visitors",
+            "Visitors of four places",
+            "Made up: 260 days of each, with weeks, a slow season and a trend.",
+            EXAMPLES / "visitors.csv",
+        ),
+    )
 
 
 def groups() -> tuple[Group, ...]:
@@ -48,15 +60,41 @@ def presets() -> list[Preset]:
 
 
 def check(file: Path) -> dict[str, Any]:
-    """Return the columns of a table; whether they are series is told by `survey`."""
+    """Return the columns of a table, and which of them seem to be what, where names do not say.
+
+    Whether they are series is told by `survey`.
+    """
     table = read_table(Document.of_file(file))
-    return {"rows": table.rows, "columns": list(table.header or ())}
+    if not table.rows:
+        raise FormatError(f"{table.name} has no rows.")
+    columns = []
+    for n, cells in enumerate(table.columns):
+        few = [cell for cell in cells[:LOOKED_AT] if cell.lower() not in MISSING]
+        columns.append(
+            {
+                "name": table.title(n),
+                "numeric": bool(few) and all(is_number(cell) for cell in few),
+                "dated": bool(few) and looks_dated(few[0]),
+            }
+        )
+    return {"rows": table.rows, "columns": columns, "guess": _guess(columns, table)}
+
+
+def _guess(columns: Sequence[Mapping[str, Any]], table: Table) -> dict[str, str]:
+    """Return settings of `ColumnOptions` for a table that is not read without."""
+    try:
+        recognise(table, ColumnOptions())
+    except FormatError:
+        dates = [c["name"] for c in columns if c["dated"]]
+        values = [c["name"] for c in columns if c["numeric"] and not c["dated"]]
+        names = [c["name"] for c in columns if not c["numeric"] and not c["dated"]]
+        if dates and values and names:
+            return {"id_column": names[0], "time_column": dates[0], "target_column": values[-1]}
+    return {}
 
 
 def survey(files: Sequence[Path], options: Settings) -> dict[str, Any]:
     """Return which series a table holds, read with settings of `ColumnOptions`."""
-    from recurra.tasks.series.read import read_panel
-
     read = read_panel(files[0], ColumnOptions.parse(dict(options)))
     panel = read.panel
     return {"layout": read.layout, "series": len(panel), "values": panel.values,
