@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import multiprocessing
+import platform
+import re
 
 import numpy as np
 import pytest
 
 from recurra.core.errors import ConfigError, FormatError, ResourceError, ShapeError
+from recurra.core.parameters import initialise
 from recurra.core.sampling import SamplingOptions
 from recurra.core.spec import Cell, Embedding, OneHot, Softmax, Spec, Stack
 from recurra.engines import EngineOptions, make, select
 from recurra.engines.base import Batch, OptimiserOptions
 from recurra.engines.native import NativeEngine
+from recurra.engines.native.network import TRAIN
 from recurra.kernel import library
 from tests.cases import (
     VARIANTS,
@@ -502,6 +506,37 @@ def test_a_library_that_is_none_is_said(monkeypatch, tmp_path):
 def test_an_unknown_build_is_refused(monkeypatch):
     monkeypatch.setenv(library.VARIABLE, "v9")
     assert "take one of v2, v3, v4, v4-bf16" in NativeEngine(EngineOptions()).available()
+
+
+X86_64_ONLY = pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64"), reason="x86-64 has several builds"
+)
+
+
+@X86_64_ONLY
+@pytest.mark.parametrize(
+    ("offered", "products", "words"),
+    [
+        (15, "float32", r"float32 products \(bfloat16 is no faster on this processor\)"),
+        (15 | library.AMX, "float32", "has AMX, but the system does not let programs use it"),
+        (15 | library.FULL_RATE, "bfloat16", "kernel v4-bf16 .*, bfloat16 products"),
+        (63, "bfloat16", "kernel v4-amx .*, bfloat16 products"),
+        (3, "float32", "kernel v4 .*, float32 products$"),
+    ],
+)
+def test_training_takes_bfloat16_only_where_it_gains(monkeypatch, offered, products, words):
+    monkeypatch.delenv(library.VARIABLE, raising=False)
+    monkeypatch.setattr(library, "_offered", lambda folder: offered)
+    library._load.cache_clear()
+    try:
+        engine = NativeEngine(EngineOptions())
+        spec = make_spec(sizes=(32,))
+        assert re.search(words, engine.describe())
+        assert engine.build(spec, initialise(spec, 0)).precisions[TRAIN] == products
+        asked = NativeEngine(EngineOptions(precision="bfloat16"))
+        assert asked.describe().endswith("bfloat16 products")
+    finally:
+        library._load.cache_clear()
 
 
 def test_what_it_does_not_compute_is_said():

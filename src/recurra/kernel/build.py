@@ -26,6 +26,7 @@ ZIG_CPUS = {
         "v3": "x86_64_v3",
         "v4": "x86_64_v4",
         "v4-bf16": "x86_64_v4+avx512bf16+avx512vnni",
+        "v4-amx": "x86_64_v4+avx512bf16+avx512vnni+amx_tile+amx_bf16",
     },
     "aarch64": {"arm64": "generic"},
 }
@@ -35,6 +36,7 @@ OTHER_CPUS: dict[str, dict[str, tuple[str, ...]]] = {
         "v3": ("-march=x86-64-v3",),
         "v4": ("-march=x86-64-v4",),
         "v4-bf16": ("-march=x86-64-v4", "-mavx512bf16", "-mavx512vnni"),
+        "v4-amx": ("-march=x86-64-v4", "-mavx512bf16", "-mavx512vnni", "-mamx-tile", "-mamx-bf16"),
     },
     "aarch64": {"arm64": ()},
 }

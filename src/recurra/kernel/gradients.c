@@ -4,10 +4,21 @@
  * element is summed in one order whatever the number of threads, and nothing is reduced afterwards.
  */
 #include "products.h"
+#include "tiles.h"
 #include "window.h"
 
+/* Rows of a product's depth in words: of bfloat16 pairs of rows, and in tiles a multiple of 16 pairs.
+ * What pads them is zero. */
+INLINE i64 depth_of(i64 rows, int half)
+{
+#ifdef TILES
+    if (half) return round_up((rows + 1) / 2, TILE);
+#endif
+    return words(rows, half);
+}
+
 /* Pack rows of a matrix [rows, columns] in panels [panel][row][width]; with `half`, pairs of rows of
- * bfloat16 (the last one zero where the count is odd). */
+ * bfloat16, depth_of(rows) of them. */
 static void pack_rows(
     const void *from, i64 stride, i64 rows, i64 columns, int half, float *to)
 {
@@ -25,8 +36,26 @@ static void pack_rows(
                 }
             }
         }
+        i64 padding = (depth_of(rows, half) - words(rows, half)) * width;
+        clear(to, padding);
+        to += padding;
     }
 }
+
+#ifdef TILES
+/* Pairs of rows [pair][width] as tiles read them from the left: [column][pair], for `columns`. */
+static void turn_pairs(const float *from, i64 width, i64 depth, i64 columns, float *to)
+{
+    for (i64 c = 0; c < columns; c += LANES) {
+        for (i64 k = 0; k < depth; k += TILE) {
+            vf v[TILE];
+            UNROLL for (int j = 0; j < TILE; j++) v[j] = load(from + (k + j) * width + c);
+            transpose_words(v);
+            UNROLL for (int j = 0; j < TILE; j++) store(to + (c + j) * depth + k, v[j]);
+        }
+    }
+}
+#endif
 
 /* A unit block's gradients of some rows, slot by slot: [slot][row][lane]; with `half`, pairs of rows.
  * In the tape the lines of a slot would share few sets of the first cache. */
@@ -43,8 +72,23 @@ static void pack_block(const float *dz, i64 rows, int half, float *to)
             if (r + 1 < rows) high = *(const vh_any *)(x + 2 * PANEL);
             store(to, pair_halves(low, high));
         }
+        i64 padding = (depth_of(rows, half) - words(rows, half)) * LANES;
+        clear(to, padding);
+        to += padding;
     }
 }
+
+#ifdef TILES
+/* Each slot of a packed block of pairs in place, from [pair][lane] to [lane][pair]. */
+static void turn_block(float *block, i64 depth)
+{
+    float turned[GRADIENT_DEPTH / 2 * LANES] __attribute__((aligned(64)));
+    for (int s = 0; s < 4; s++, block += depth * LANES) {
+        turn_pairs(block, LANES, depth, LANES, turned);
+        copy(block, turned, depth * LANES);
+    }
+}
+#endif
 
 /* What a matrix of a layer multiplied, and the gradients of its products. */
 typedef struct {
@@ -59,13 +103,19 @@ static void block_gradient(Window *w, const Layer *l, const Factor *f, const flo
                            int half, i64 u, int add)
 {
     const Matrix *m = f->matrix;
-    i64 depth = half ? (rows + 1) / 2 : rows;
+    i64 depth = depth_of(rows, half);
     for (int s = 0; s < 4; s++) {
         if (m->row_of_slot[s] < 0) continue;
         i64 row = m->row_of_slot[s] * l->units + u * LANES;
         Product p = {.a = block + s * depth * LANES, .a_row = 1, .a_k = LANES, .depth = depth,
                      .blocks = 1, .b = f->packed, .c = w->job->grads + m->weight + row * m->stride,
                      .c_row = m->stride, .add = add};
+#ifdef TILES
+        if (half) {
+            p.a_row = depth;
+            p.a_k = 1;
+        }
+#endif
         product_panels(&p, half, least(LANES, l->units - u * LANES), m->width);
     }
 }
@@ -79,7 +129,7 @@ INLINE vf entry(const float *row, int s, int half)
 /* sums [slot][lane] += a block as pack_block has packed it, row by row. */
 INLINE void add_block(const float *block, i64 rows, const int half, float *sums)
 {
-    i64 depth = words(rows, half);
+    i64 depth = depth_of(rows, half);
     for (int s = 0; s < 4; s++, block += depth * LANES) {
         vf sum = load(sums + s * LANES);
         for (i64 k = 0; k < depth; k++) {
@@ -130,6 +180,9 @@ static void matrix_gradients(Window *w, const Layer *l, Factor *factor, int coun
                 if (k == 0 || factor[k].dz != factor[k - 1].dz) {
                     pack_block(factor[k].dz + first, rows, half, block);
                     if (k == 0 && with_bias) add_block(block, rows, half, w->sums + u * PANEL);
+#ifdef TILES
+                    if (half) turn_block(block, depth_of(rows, half));
+#endif
                 }
                 block_gradient(w, l, &factor[k], block, rows, half, u, r0 > 0);
             }
@@ -287,7 +340,7 @@ static void add_head_rows(Window *w, const float *d, i64 row, i64 rows, i64 v0, 
     const void *x = half ? (const void *)(top->out_half + row * stride)
                          : (const void *)(top->out + row * stride);
     pack_rows(x, stride, rows, units, half, scratch);
-    Product p = {.a = d + v0, .a_row = 1, .a_k = net->logit_stride, .depth = words(rows, half),
+    Product p = {.a = d + v0, .a_row = 1, .a_k = net->logit_stride, .depth = depth_of(rows, half),
                  .blocks = 1, .b = scratch, .c_row = net->head_stride, .add = 1,
                  .c = w->job->grads + net->head_weight + v0 * net->head_stride};
     if (!half) {
@@ -302,13 +355,21 @@ static void add_head_rows(Window *w, const float *d, i64 row, i64 rows, i64 v0, 
     for (i64 v = v0; v < v1; v += PANEL, p.c += PANEL * net->head_stride) {
         i64 width = least(PANEL, v1 - v);
         pack_rows((const uint16_t *)d + v, 2 * net->logit_stride, rows, width, 1, block);
+        i64 pitch = round_up(width, LANES);
+#ifdef TILES
+        p.a = block + GRADIENT_DEPTH / 2 * PANEL;
+        p.a_row = p.depth;
+        p.a_k = 1;
+        turn_pairs(block, pitch, p.depth, pitch, (float *)p.a);
+#else
         p.a = block;
-        p.a_k = round_up(width, LANES);
+        p.a_k = pitch;
+#endif
         product_panels(&p, HALF, width, units);
         for (i64 k = 0; k < p.depth; k++) {
             for (i64 j = 0; j < width; j++) {
                 union { uint32_t bits; float value; } low, high;
-                low.bits = ((const uint32_t *)block)[k * p.a_k + j];
+                low.bits = ((const uint32_t *)block)[k * pitch + j];
                 high.bits = low.bits & 0xffff0000u;
                 low.bits <<= 16;
                 bias[v + j] += low.value;

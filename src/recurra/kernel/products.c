@@ -1,6 +1,8 @@
 /* See products.h. */
 #include "products.h"
 
+#include "tiles.h"
+
 /* Where the sums of row m, vector j begin, and what they are in the end. */
 INLINE vf first_sum(const Product *p, const int kind, const float *c, int j)
 {
@@ -78,8 +80,93 @@ DEFINE(byte_3, BYTE, 3)
 DEFINE(byte_4, BYTE, 4)
 #endif
 
+#ifdef TILES
+/* Rows first .. first + rows - 1, up to 16, of vectors from .. from + vectors - 1 lie in tiles, from
+ * number 0 (or 2, of the lower half) on: into c, by way of memory that the first cache holds where
+ * something is to be added yet. */
+INLINE void keep_tiles(const Product *p, i64 first, i64 rows, int from, const int vectors, int lower)
+{
+    float sums[TILE][PANEL] __attribute__((aligned(64))), *c = p->c + first * p->c_row + from * LANES;
+    i64 beyond = beyond_tiles(p->depth);
+    int plain = rows == TILE && !beyond && !p->add && !p->bias;
+    float *to = plain ? c : sums[0];
+    i64 pitch = 4 * (plain ? p->c_row : PANEL);
+    if (lower) {
+        _tile_stored(2, to, pitch);
+        _tile_stored(3, to + LANES, pitch);
+    } else {
+        _tile_stored(0, to, pitch);
+        if (vectors > 1) _tile_stored(1, to + LANES, pitch);
+        if (vectors > 2) _tile_stored(2, to + 2 * LANES, pitch);
+        if (vectors > 3) _tile_stored(3, to + 3 * LANES, pitch);
+    }
+    if (plain) return;
+    const float *a = p->a + first * p->a_row + p->depth - beyond;
+    const float *b = p->b + (p->depth - beyond) * p->b_row + from * LANES;
+    for (i64 m = 0; m < rows; m++, c += p->c_row, a += p->a_row) {
+        vf acc[TILE_ROWS][4];
+        UNROLL for (int j = 0; j < vectors; j++) acc[0][j] = load(sums[m] + j * LANES);
+        tile_steps(HALF, 1, vectors, a, 0, 1, b, p->b_row, beyond, acc);
+        UNROLL for (int j = 0; j < vectors; j++) {
+            vf start = p->add ? load(c + j * LANES)
+                       : p->bias ? load(p->bias + (from + j) * LANES) : zero();
+            store(c + j * LANES, start + acc[0][j]);
+        }
+    }
+}
+
+/* Depths of several blocks are whole tiles: of the gates' gradients, 32 words each. */
+INLINE void tiled_wide(const Product *p, i64 first, i64 rows, int from, const int vectors)
+{
+    const float *a = p->a + first * p->a_row, *b = p->b + from * LANES;
+    tiles_clear();
+    for (i64 q = 0; q < p->blocks; q++, a += p->a_block, b += p->depth * p->b_row) {
+        tiles_wide(vectors, a, p->a_row, rows, b, p->b_row, whole_tiles(p->depth));
+    }
+    keep_tiles(p, first, rows, from, vectors, 0);
+}
+
+static void tiled_tall(const Product *p, i64 first, int from)
+{
+    const float *a = p->a + first * p->a_row, *b = p->b + from * LANES;
+    tiles_clear();
+    for (i64 q = 0; q < p->blocks; q++, a += p->a_block, b += p->depth * p->b_row) {
+        tiles_tall(a, p->a_row, b, p->b_row, whole_tiles(p->depth));
+    }
+    keep_tiles(p, first, TILE, from, 2, 0);
+    keep_tiles(p, first + TILE, TILE, from, 2, 1);
+}
+
+static void tiled(const Product *p, i64 rows, int vectors)
+{
+    i64 first = 0;
+    for (; first + 2 * TILE <= rows; first += 2 * TILE) {
+        int from = 0;
+        for (; from + 2 <= vectors; from += 2) tiled_tall(p, first, from);
+        if (from == vectors) continue;
+        tiled_wide(p, first, TILE, from, 1);
+        tiled_wide(p, first + TILE, TILE, from, 1);
+    }
+    for (; first < rows; first += TILE) {
+        i64 some = least(TILE, rows - first);
+        switch (vectors) {
+        case 1: tiled_wide(p, first, some, 0, 1); break;
+        case 2: tiled_wide(p, first, some, 0, 2); break;
+        case 3: tiled_wide(p, first, some, 0, 3); break;
+        default: tiled_wide(p, first, some, 0, 4);
+        }
+    }
+}
+#endif
+
 void product(const Product *p, int kind, i64 rows, int vectors)
 {
+#ifdef TILES
+    if (kind == HALF) {
+        tiled(p, rows, vectors);
+        return;
+    }
+#endif
     static void (*const all[][4])(const Product *, i64) = {
         {full_1, full_2, full_3, full_4},
 #ifndef RECURRA_FLOAT32_ONLY
@@ -144,6 +231,9 @@ void product_panels(const Product *p, int kind, i64 rows, i64 columns)
 {
     Product panel = *p;
     int pairs = rows == 1 && p->blocks == 1 && !p->add;
+#ifdef TILES
+    pairs = pairs && kind != HALF;
+#endif
     for (i64 done = 0; done < columns;) {
         i64 left = columns - done, panels = pairs && left > PANEL ? 2 : 1;
         int vectors = (int)((least(left - (panels - 1) * PANEL, PANEL) + LANES - 1) / LANES);

@@ -117,8 +117,9 @@ RECURRA_PUBLIC int64_t recurra_abi(void);
 RECURRA_PUBLIC int64_t recurra_job_size(void);
 RECURRA_PUBLIC int64_t recurra_lanes(void);
 
-/* Return what this processor and its system offer: 1 x86-64-v3, 2 v4, 4 AVX-512 BF16, 8 AVX-512
- * VNNI; 0 elsewhere. */
+/* Return what this processor and its system offer: 1 x86-64-v3, 2 v4, 4 AVX-512 BF16, 8 AVX-512 VNNI,
+ * 16 AMX tiles of bfloat16, 32 the system's leave to use them (which this asks for), 64 as many
+ * multiply-adds of pairs of bfloat16 as of float32 in a cycle; 0 elsewhere. */
 RECURRA_PUBLIC int64_t recurra_processor(void);
 
 /* Return how many floats the flat weights take, or a refusal. `table` is null or takes, for each

@@ -3,6 +3,7 @@
 #include "pack.h"
 #include "random.h"
 #include "threads.h"
+#include "tiles.h"
 #include "window.h"
 
 enum { MOST_ROWS = 1 << 26, MOST_BATCH = 1 << 20 };
@@ -415,9 +416,8 @@ static void learn(Window *w, i64 thread, i64 threads, void *pool)
     if (thread == 0) job->report[4] = norm;
 }
 
-static void work(void *context, i64 thread, i64 threads, void *pool)
+static void phases(Window *w, i64 thread, i64 threads, void *pool)
 {
-    Window *w = context;
     const RecurraJob *job = w->job;
     const Net *net = w->net;
     i64 b0 = w->batch * thread / threads, b1 = w->batch * (thread + 1) / threads;
@@ -449,6 +449,14 @@ static void work(void *context, i64 thread, i64 threads, void *pool)
     if (net->input == INPUT_EMBEDDING) embedding_gradient(w, dx_of(w, 0), thread, threads);
     for (i64 k = 0; k < net->layers; k++) layer_gradients(w, k, thread, threads);
     if (job->mode == MODE_TRAIN) learn(w, thread, threads, pool);
+}
+
+static void work(void *context, i64 thread, i64 threads, void *pool)
+{
+    Window *w = context;
+    if (w->net->half) tiles_start();
+    phases(w, thread, threads, pool);
+    if (w->net->half) tiles_stop();
 }
 
 /* The means over the window, summed in the order of the rows. */

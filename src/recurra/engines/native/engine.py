@@ -22,7 +22,7 @@ class NativeEngine:
 
     Precision: weights, optimiser, states and loss are float32. `bfloat16` rounds the factors of the
     matrix products of training, which are summed in float32; `auto` does so where the processor
-    multiplies bfloat16 in one instruction and every layer is a multiple of 32 wide. Asked for by
+    gains by it (`Kernel.fast_bfloat16`) and every layer is a multiple of 32 wide. Asked for by
     name, generation does so too, and of a network that is built without an optimiser, `forward` and
     `evaluate`; everything else computes in float32. `int8` is for trained networks: those three
     read weights of 8 bits, each row of a gate and of the head in steps of its own, and activations
@@ -59,10 +59,13 @@ class NativeEngine:
         products = self.options.precision
         if products == "auto":
             products = "bfloat16" if kernel.fast_bfloat16 else "float32"
-        return (
+        text = (
             f"kernel {kernel.name} ({kernel.reason}), CPU, {threads} "
             f"thread{'' if threads == 1 else 's'}, {products} products"
         )
+        if self.options.precision == "auto" and kernel.slow_bfloat16:
+            text += f" ({kernel.slow_bfloat16})"
+        return text
 
     def build(
         self, spec: Spec, params: Params, optimiser: OptimiserOptions | None = None

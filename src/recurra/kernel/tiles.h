@@ -1,0 +1,130 @@
+/* Products of bfloat16 in AMX tiles: 16 rows by 16 columns of sums, 32 factors deep an instruction.
+ *
+ * The packed forms of products.h are the tiles' own: a word is a pair of factors, 16 words of a row of
+ * `a` make a row of a tile, and 16 rows of `b` by one vector make the other tile. An element is
+ * summed the same way whatever shares its tile: in each step of 32 factors the even and the odd ones
+ * apart, then both onto what there was. Depth beyond whole steps is left to the caller.
+ *
+ * Builds without AMX find TILES undefined, and nothing else.
+ */
+#ifndef RECURRA_TILES_H
+#define RECURRA_TILES_H
+
+#include "simd.h"
+
+#if defined(__AMX_BF16__) && LANES == 16
+#define TILES 1
+
+enum { TILE = 16 }; /* rows and columns of sums; words of depth */
+
+/* Every tile register is 16 rows of 64 bytes. The state of a thread from start to stop, which also
+ * spares the system from saving 8 KiB of them when threads take turns. */
+INLINE void tiles_start(void)
+{
+    struct { uint8_t palette, start, reserved[14]; uint16_t bytes[16]; uint8_t rows[16]; } shape = {
+        .palette = 1, .bytes = {64, 64, 64, 64, 64, 64, 64, 64},
+        .rows = {16, 16, 16, 16, 16, 16, 16, 16}};
+    __asm__ volatile("" : : "r"(&shape) : "memory");
+    _tile_loadconfig(&shape);
+}
+
+INLINE void tiles_stop(void) { _tile_release(); }
+
+INLINE i64 whole_tiles(i64 depth) { return depth / TILE; }
+
+/* What is left of a depth after whole tiles. */
+INLINE i64 beyond_tiles(i64 depth) { return depth % TILE; }
+
+INLINE void tiles_clear(void)
+{
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+}
+
+/* 32 rows by two vectors: tiles 0 and 1 above 2 and 3. */
+INLINE void tiles_tall(const float *a, i64 a_row, const float *b, i64 b_row, i64 steps)
+{
+    const float *below = a + TILE * a_row;
+    for (i64 k = 0; k < steps; k++, a += TILE, below += TILE, b += TILE * b_row) {
+        _tile_loadd(6, b, b_row * 4);
+        _tile_loadd(4, a, a_row * 4);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_loadd(7, b + LANES, b_row * 4);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, below, a_row * 4);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+    }
+}
+
+/* Up to 16 rows by `vectors` vectors: tiles 0 to 3. Fewer rows than 16 go by way of a copy, for what
+ * lies behind them is another thread's, or nobody's. */
+INLINE void tiles_wide(
+    const int vectors, const float *a, i64 a_row, i64 rows, const float *b, i64 b_row, i64 steps)
+{
+    float some[TILE * TILE] __attribute__((aligned(64)));
+    const float *from = a;
+    i64 pitch = a_row * 4;
+    if (rows == 1) {
+        pitch = 0;
+    } else if (rows < TILE) {
+        for (i64 m = rows; m < TILE; m++) store(some + m * TILE, zero());
+        from = some;
+        pitch = 64;
+    }
+    for (i64 k = 0; k < steps; k++, a += TILE, b += TILE * b_row) {
+        if (rows == 1 || rows >= TILE) from = a;
+        else for (i64 m = 0; m < rows; m++) store(some + m * TILE, load(a + m * a_row));
+        _tile_loadd(4, from, pitch);
+        _tile_loadd(5, b, b_row * 4);
+        _tile_dpbf16ps(0, 4, 5);
+        if (vectors > 1) {
+            _tile_loadd(6, b + LANES, b_row * 4);
+            _tile_dpbf16ps(1, 4, 6);
+        }
+        if (vectors > 2) {
+            _tile_loadd(7, b + 2 * LANES, b_row * 4);
+            _tile_dpbf16ps(2, 4, 7);
+        }
+        if (vectors > 3) {
+            _tile_loadd(5, b + 3 * LANES, b_row * 4);
+            _tile_dpbf16ps(3, 4, 5);
+        }
+    }
+}
+
+/* Transpose 16 vectors of 32-bit words in place. */
+INLINE void transpose_words(vf v[16])
+{
+    __m512i a[16], b[16];
+    UNROLL for (int i = 0; i < 16; i += 2) {
+        a[i] = _mm512_unpacklo_epi32((__m512i)v[i], (__m512i)v[i + 1]);
+        a[i + 1] = _mm512_unpackhi_epi32((__m512i)v[i], (__m512i)v[i + 1]);
+    }
+    UNROLL for (int i = 0; i < 16; i += 4) {
+        b[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
+        b[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
+        b[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);
+        b[i + 3] = _mm512_unpackhi_epi64(a[i + 1], a[i + 3]);
+    }
+    /* b[4 q + r] holds column 4 c + r of rows 4 q .. 4 q + 3 in its quarter c. */
+    UNROLL for (int r = 0; r < 4; r++) {
+        __m512i even = _mm512_shuffle_i32x4(b[r], b[4 + r], 0x88);
+        __m512i odd = _mm512_shuffle_i32x4(b[r], b[4 + r], 0xdd);
+        __m512i even_below = _mm512_shuffle_i32x4(b[8 + r], b[12 + r], 0x88);
+        __m512i odd_below = _mm512_shuffle_i32x4(b[8 + r], b[12 + r], 0xdd);
+        v[r] = (vf)_mm512_shuffle_i32x4(even, even_below, 0x88);
+        v[8 + r] = (vf)_mm512_shuffle_i32x4(even, even_below, 0xdd);
+        v[4 + r] = (vf)_mm512_shuffle_i32x4(odd, odd_below, 0x88);
+        v[12 + r] = (vf)_mm512_shuffle_i32x4(odd, odd_below, 0xdd);
+    }
+}
+
+#else
+INLINE void tiles_start(void) {}
+INLINE void tiles_stop(void) {}
+#endif
+
+#endif
