@@ -1,6 +1,7 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 import { offline } from "./vite/offline.ts";
+import { sharedWorkers } from "./vite/shared-workers.ts";
 
 // RECURRA_STUDIO is the address of a running `recurra studio`, with its token, to develop against.
 const server = process.env.RECURRA_STUDIO ? new URL(process.env.RECURRA_STUDIO) : null;
@@ -9,7 +10,7 @@ const token = server?.searchParams.get("token");
 export default defineConfig({
   // Relative, so that the site works in any folder of any web server.
   base: "./",
-  plugins: [svelte(), offline("index.html", `${import.meta.dirname}/public`)],
+  plugins: [svelte(), sharedWorkers(), offline("index.html", `${import.meta.dirname}/public`)],
   worker: { format: "es" },
   build: {
     outDir: process.env.RECURRA_SITE ?? "dist",
@@ -17,7 +18,11 @@ export default defineConfig({
     target: ["chrome111", "firefox114", "safari16.4"],
     // Nothing is inlined as data: the Content-Security-Policy allows only files of the origin.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    modulePreload: {
+      polyfill: false,
+      // A Worker has no document to preload in.
+      resolveDependencies: (_, files, { hostId }) => (hostId.includes(".worker-") ? [] : files),
+    },
     chunkSizeWarningLimit: 200,
   },
   server:

@@ -3,6 +3,7 @@
  * are made anew when it changes, so that within a screen it is always the same.
  */
 
+import { complain } from "../design/toasts.svelte.ts";
 import type { Place } from "../place/place.ts";
 import { route } from "./router.svelte.ts";
 
@@ -14,56 +15,87 @@ export const PLACE_NAMES: Record<Kind, string> = {
   browser: "This browser",
 };
 
-class Places {
-  computer = $state.raw<Place | null>(null);
-  browser = $state.raw<Place | null>(null);
-  /** Why the computer's place could not be opened, where there is one. */
-  locked = $state<string | null>(null);
-  ready = $state(false);
+type Opener = () => Promise<{ openBrowserPlace(): Promise<Place> }>;
 
-  /** The one that is worked in; only asked once `ready`. */
+// A build without the place in the browser finds no such module.
+const BROWSER = Object.values(
+  import.meta.glob<Awaited<ReturnType<Opener>>>("../place/browser/index.ts"),
+)[0] as Opener | undefined;
+
+class Places {
+  #computer = $state.raw<Place | null>(null);
+  #browser = $state.raw<Place | null>(null);
+  /** Where one can work; the browser's own place counts before it is opened. */
+  kinds = $state.raw<Kind[]>([]);
+  #opening: Promise<Place | null> | undefined;
+  #answer: Promise<Place | null> | undefined;
+
+  /** The one that is worked in; only asked once it is open. */
   get current(): Place {
     const wanted = route.params.place;
-    const place = (wanted === "browser" && this.browser) || this.computer || this.browser;
+    const place = (wanted === "browser" && this.#browser) || this.#computer || this.#browser;
     if (!place) throw new Error("There is no place to work in.");
     return place;
-  }
-
-  /** The one that is not worked in, where there are two. */
-  get other(): Place | null {
-    return this.current === this.computer ? this.browser : this.computer;
-  }
-
-  get all(): Place[] {
-    return [this.computer, this.browser].filter((place) => place !== null);
   }
 
   use(kind: Kind): void {
     route.go(route.screen, { place: kind, corpus: null, run: null, model: null });
   }
 
-  async open(): Promise<void> {
-    const [computer, browser] = await Promise.allSettled([openComputer(), openBrowser()]);
-    if (computer.status === "fulfilled") this.computer = computer.value;
-    else this.locked = (computer.reason as Error).message;
-    if (browser.status === "fulfilled") this.browser = browser.value;
-    else if (!this.computer) throw browser.reason;
-    if (!this.computer && !this.browser) throw new Error(this.locked ?? "Nothing to work with.");
-    this.ready = true;
+  /**
+   * Open the place that the address names, or the computer's where it answers. The browser's is
+   * loaded when it is first wanted.
+   */
+  async open(wanted: string | undefined): Promise<void> {
+    const early = wanted === "browser" ? this.#openBrowser() : null;
+    early?.catch(() => undefined); // told below
+    let locked: unknown = null;
+    try {
+      this.#computer = await this.#openComputer();
+    } catch (error) {
+      locked = error;
+    }
+    const found: Kind[] = this.#computer ? ["computer"] : [];
+    if (wanted === "browser" || !this.#computer) {
+      try {
+        if (await (early ?? this.#openBrowser())) found.push("browser");
+      } catch (error) {
+        if (!this.#computer) throw error;
+        complain(error);
+      }
+    } else if (BROWSER) found.push("browser");
+    if (!found.length) throw locked ?? new Error("Nothing to work with.");
+    this.kinds = found;
   }
-}
 
-async function openComputer(): Promise<Place | null> {
-  const { openComputerPlace } = await import("../place/computer/index.ts");
-  return openComputerPlace();
-}
+  /** Every place that may hold something, the browser's opened for it if it keeps anything at all. */
+  async holding(): Promise<Place[]> {
+    const empty =
+      this.#computer && !this.#browser && (await indexedDB.databases?.().catch(() => null));
+    return empty && !empty.length ? [this.#computer!] : this.all();
+  }
 
-async function openBrowser(): Promise<Place | null> {
-  const found = import.meta.glob<{ openBrowserPlace(): Promise<Place> }>(
-    "../place/browser/index.ts",
-  );
-  const load = found["../place/browser/index.ts"];
-  return load ? (await load()).openBrowserPlace() : null;
+  /** Every place, the browser's opened for it if need be. */
+  async all(): Promise<Place[]> {
+    if (this.kinds.includes("browser")) await this.#openBrowser().catch(complain);
+    return [this.#computer, this.#browser].filter((place) => place !== null);
+  }
+
+  #openComputer(): Promise<Place | null> {
+    this.#answer ??= import("../place/computer/index.ts").then(({ openComputerPlace }) =>
+      openComputerPlace(),
+    );
+    this.#answer.catch(() => (this.#answer = undefined));
+    return this.#answer;
+  }
+
+  async #openBrowser(): Promise<Place | null> {
+    if (!BROWSER) return null;
+    this.#opening ??= BROWSER().then(({ openBrowserPlace }) => openBrowserPlace());
+    this.#opening.catch(() => (this.#opening = undefined));
+    this.#browser = await this.#opening;
+    return this.#browser;
+  }
 }
 
 const places = new Places();

@@ -10,9 +10,9 @@ import { cleanName, describeModel, object, RUN_MODEL } from "./entries.ts";
 import { dropoutAtMillion, gather, VERSION } from "./options.ts";
 import { askToPersist } from "./quota.ts";
 import { BUDGETS } from "./settings.ts";
-import { startWorker } from "./start-worker.ts";
+import { startTraining } from "./start-worker.ts";
 import { channelOf, lockOf, standings, type Command, type Message } from "./training/channel.ts";
-import type { Told } from "./training/train.ts";
+import type { Told } from "./training/training.worker.ts";
 
 /** How long a running training may take to answer: a checkpoint of a large network included. */
 const ANSWER_MS = 30_000;
@@ -109,7 +109,7 @@ export class BrowserRuns implements Runs {
 
   /** Start a Worker on a run; returns once it holds the run's lock. */
   private launch(id: string): Promise<void> {
-    const worker = startWorker("training");
+    const worker = startTraining();
     return new Promise((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<Told>) => {
         if (data.kind === "held") resolve();

@@ -1,4 +1,4 @@
-/** What is asked of a model: to write, to judge, and to be looked into, as studio/lens.py does. */
+/** How a model is looked into, as studio/lens.py does. Loaded when it is first asked for. */
 
 import { configError } from "../../../../../kernel/src/errors.ts";
 import { findCopies, SHORTEST } from "../../../../../kernel/src/insight/copies.ts";
@@ -11,9 +11,7 @@ import { cuts } from "../../../../../kernel/src/training.ts";
 import type { Policy } from "../../../../../kernel/src/vocabulary.ts";
 import type {
   CopiesAnswer,
-  GenerateRequest,
   InsideAnswer,
-  Piece,
   SaliencyAnswer,
   TraceAnswer,
   UnitFacts,
@@ -37,23 +35,6 @@ const INSIDE_CHARACTERS = 10_000;
 function policy({ vocabulary }: TextModel): Policy {
   const document = vocabulary.toDocument();
   return document.kind === "bytes" || document.unknown ? "replace" : "refuse";
-}
-
-/** Yield a text piece by piece, as it is drawn. */
-export function* write(model: TextModel, request: GenerateRequest): Generator<Piece> {
-  const { seed: digits, unknown, ...options } = request;
-  if (!/^[0-9]{1,20}$/.test(digits) || BigInt(digits) >= 2n ** 64n) {
-    throw configError(
-      `seed is ${digits}, but has to be a whole number from 0 to 2^64 - 1.`,
-      "seed",
-    );
-  }
-  const decoder = model.vocabulary.decoder();
-  const seed = BigInt(digits);
-  for (const piece of model.generate({ ...options, seed, unknown })) {
-    const tokens = piece.tokens.map((token) => decoder.feed(token));
-    yield { text: piece.text, log_probs: piece.log_probs, tokens, ended: piece.ended };
-  }
 }
 
 export function trace(model: TextModel, text: string): TraceAnswer {

@@ -19,9 +19,9 @@ import { describeModel, object } from "../entries.ts";
 import type { TextSettings } from "../settings.ts";
 import { looksLikeText, readText, sha256, unpacked } from "../reading.ts";
 import { pass } from "./errors.ts";
-import { copies, inside, saliencyOf, trace, write } from "./looking.ts";
 import { kernel, withModel } from "./models.ts";
 import { countCharacters, surveyText } from "./survey.ts";
+import { write } from "./writing.ts";
 
 /** What is known of a text that came with the site. */
 interface Known {
@@ -41,6 +41,15 @@ async function bytesOf(id: string): Promise<{ corpus: CorpusRecord; bytes: Uint8
     throw configError("There is no such text here; it may have been removed.");
   }
   return { corpus, bytes };
+}
+
+/** Lend out a model with what it takes to look into it, which a Worker that only writes never loads. */
+async function look<T>(
+  id: string,
+  use: (looking: typeof import("./looking.ts"), model: TextModel) => T | Promise<T>,
+): Promise<T> {
+  const looking = await import("./looking.ts");
+  return withModel(id, (model) => use(looking, model));
 }
 
 const work = {
@@ -162,12 +171,12 @@ const work = {
       })),
     ),
 
-  copies: (id: string, text: string) => withModel(id, (model) => copies(model, text)),
+  copies: (id: string, text: string) => look(id, (looking, model) => looking.copies(model, text)),
 
-  trace: (id: string, text: string) => withModel(id, (model) => trace(model, text)),
+  trace: (id: string, text: string) => look(id, (looking, model) => looking.trace(model, text)),
 
   saliency: (id: string, text: string, position: number, target: string | null) =>
-    withModel(id, (model) => saliencyOf(model, text, position, target)),
+    look(id, (looking, model) => looking.saliencyOf(model, text, position, target)),
 
   async inside(
     job: number,
@@ -177,8 +186,8 @@ const work = {
     progress: (share: number) => Promise<void>,
   ) {
     try {
-      return await withModel(id, (model) =>
-        inside(model, text, pattern, progress, () => stopped.has(job)),
+      return await look(id, (looking, model) =>
+        looking.inside(model, text, pattern, progress, () => stopped.has(job)),
       );
     } finally {
       stopped.delete(job);
@@ -188,7 +197,5 @@ const work = {
 
 export type Work = typeof work;
 
-export function serveWork(): void {
-  pass();
-  expose(work);
-}
+pass();
+expose(work);

@@ -11,12 +11,10 @@ export type Told = { kind: "held" } | { kind: "busy" } | { kind: "ended" };
 
 const tell = (message: Told): void => postMessage(message);
 
-/** Train the run that the first message names. */
-export function serveTraining(): void {
-  addEventListener("message", ({ data: run }: MessageEvent<string>) => void train(run), {
-    once: true,
-  });
-}
+// The first message names the run.
+addEventListener("message", ({ data: run }: MessageEvent<string>) => void train(run), {
+  once: true,
+});
 
 async function train(run: string): Promise<void> {
   // The kernel loads while the lock is waited for.
