@@ -1,4 +1,4 @@
-# Recurra's one-word commands. Everything goes into .venv (and bench/.keras, bench/.peers).
+# Recurra's one-word commands. Everything goes into .venv (peers of benchmarks: bench/.*).
 #
 #   make demo [SECONDS=180]   train on Shakespeare, score, write some, and say what to type next
 #   make test                 every test
@@ -9,6 +9,7 @@
 #   make bench-web            the studio in the browser beside TensorFlow.js and jax-js
 #   make bench-kernel         the kernel beside PyTorch, ONNX Runtime, JAX and the processor's limits
 #   make bench-peers          install Keras, ONNX Runtime and JAX beside, to be measured too
+#   make bench-forecast-peers install statsforecast and neuralforecast beside, for bench/forecast.py
 #   make format               rewrite the sources as `make check` wants them
 #   make studio               open the web app
 #   make install              only set up
@@ -18,7 +19,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo studio test soak check docs format bench bench-quick bench-kernel bench-web bench-peers clean
+.PHONY: help install demo studio test soak check docs format bench bench-quick bench-kernel bench-web bench-peers bench-forecast-peers clean
 
 SECONDS ?= 180
 BIN := .venv/bin
@@ -29,6 +30,8 @@ READY := .venv/.ready
 STAMP := .venv/.installed
 KERAS := bench/.keras/.installed
 PEERS := bench/.peers/.installed
+STATS := bench/.statsforecast/.installed
+NEURAL := bench/.neuralforecast/.installed
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -115,6 +118,20 @@ $(PEERS): | $(STAMP)
 	@echo "Installing ONNX Runtime and JAX into bench/.peers ..."
 	@$(BIN)/python -m venv --clear bench/.peers
 	@bench/.peers/bin/python -m pip install -qq -c constraints.txt onnx==1.23.2 onnxruntime==1.32.0 jax==0.10.2
+	@touch $@
+
+# Forecasts of others. Neuralforecast brings Ray and Lightning with it, so it is kept apart.
+bench-forecast-peers: $(STATS) $(NEURAL)
+$(STATS): | $(STAMP)
+	@echo "Installing statsforecast into bench/.statsforecast ..."
+	@$(BIN)/python -m venv --clear bench/.statsforecast
+	@bench/.statsforecast/bin/python -m pip install -qq statsforecast==2.1.1 utilsforecast==0.2.17
+	@touch $@
+
+$(NEURAL): | $(STAMP)
+	@echo "Installing neuralforecast into bench/.neuralforecast (it is large) ..."
+	@$(BIN)/python -m venv --clear bench/.neuralforecast
+	@bench/.neuralforecast/bin/python -m pip install -qq neuralforecast==3.3.0 torch==2.13.0
 	@touch $@
 
 bench bench-quick: export RECURRA_BENCH_KERAS ?= $(if $(wildcard $(KERAS)),bench/.keras/bin/python)

@@ -24,7 +24,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "docs/performance.md", "docs/presets.md", "docs/quality.md", "docs/music.md")
+PAGES = (
+    "README.md", "docs/forecasting.md", "docs/performance.md", "docs/presets.md",
+    "docs/quality.md", "docs/music.md",
+)  # fmt: skip
 PLACE = re.compile(
     r'(?P<open><!-- table: (?P<file>[\w.-]+)(?: "(?P<words>[^"]*)")? -->\n)'
     r"(?P<body>.*?)(?P<close><!-- /table -->)",

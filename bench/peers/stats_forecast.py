@@ -3,9 +3,7 @@
 Runs in an environment of its own, as a process: bench/forecast.py sends a JSON request on standard
 input and gets a JSON answer on standard output.
 
-    python -m venv bench/forecast-env
-    bench/forecast-env/bin/pip install statsforecast utilsforecast
-    RECURRA_BENCH_FORECAST=bench/forecast-env/bin/python python bench/forecast.py
+    make bench-forecast-peers
 
 The request names a .npz with `y` (histories end to end), `lengths`, `truth` [S, h], and any
 number of `mean:NAME` [S, h] and `quantiles:NAME` [S, h, 9] to be measured too.
@@ -46,11 +44,12 @@ def main() -> None:
     answers = {}
     for name in request["models"]:
         made = {"SeasonalNaive": SeasonalNaive, "AutoETS": AutoETS}[name](season_length=season)
-        started = time.perf_counter()
+        started, before = time.perf_counter(), time.process_time()
         found = StatsForecast([made], freq=1, n_jobs=request["jobs"]).forecast(
             df=train, h=horizon, level=LEVELS
         )
         seconds = time.perf_counter() - started
+        cpu = time.process_time() - before
         columns = [
             *(f"{name}-lo-{level}" for level in reversed(LEVELS)), name,
             *(f"{name}-hi-{level}" for level in LEVELS),
@@ -58,6 +57,8 @@ def main() -> None:
         quantiles = found[columns].to_numpy().reshape(len(lengths), horizon, 9)
         answers[name] = {
             "seconds": seconds,
+            "cpu_seconds": cpu,
+            "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
             **measured(train, test, found[name].to_numpy(), quantiles, season),
         }
     for key in data.files:
@@ -65,7 +66,6 @@ def main() -> None:
             name = key.partition(":")[2]
             quantiles = data[f"quantiles:{name}"]
             answers[name] = measured(train, test, data[key].reshape(-1), quantiles, season)
-    answers["memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     json.dump(answers, sys.stdout)
 
 

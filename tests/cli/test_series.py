@@ -82,6 +82,42 @@ def test_other_data_and_wrong_ones(sales, tmp_path):
     assert len(told.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("a,1,2\na,1,3\na,2,4", "two values at 1"),
+        ("a,1,2\na,2,inf\na,3,4", "line 3: y is infinite"),
+        ("a,2024-01-01T00:00,1\na,2024-01-01T00:00,2", "two values at"),
+        ("a,1,nan\na,2,nan", "no value"),
+        ("a,1,5", "long enough"),
+        ("a,1,5\na,2,much", "line 3: y is 'much'"),
+    ],
+)
+def test_tables_that_cannot_be_learned_from_get_one_sentence(tmp_path, rows, said):
+    (tmp_path / "t.csv").write_text(f"unique_id,ds,y\n{rows}\n")
+    told = run("forecast", "train", "t.csv", "--horizon", 2, *QUICK, code=2)
+    assert said in " ".join(told.stderr.split())
+    assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "\n".join(f"a,{n},7" for n in range(30)),
+        "\n".join(f"a,{n},0" for n in range(30)),
+        "\n".join(f"a,{(7 * n) % 30},{n}" for n in range(30)),
+        "\n".join(f"a,2024-03-31T{n:02}:00:00+01:00,{n % 5}" for n in range(24)),
+    ],
+    ids=["constant", "zero", "unsorted", "zoned"],
+)
+def test_tables_as_they_come_get_a_forecast(tmp_path, rows):
+    (tmp_path / "t.csv").write_text(f"unique_id,ds,y\n{rows}\n")
+    run("forecast", "train", "t.csv", "--horizon", 2, "--run", "r", *QUICK)
+    found = list(csv.DictReader(io.StringIO(run("forecast", "predict", "r").stdout)))
+    assert len(found) == 2
+    assert all(np.isfinite(float(row["Recurra"])) for row in found)
+
+
 def test_number_sequences(tmp_path):
     (tmp_path / "mine.txt").write_text("1 2 3 4 5\n2 4 6 8 10\n")
     run("sequences", "train", "mine.txt", "--digits", 2, "--run", "n", *QUICK)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -71,12 +73,14 @@ def test_pandas_and_polars_come_back_as_they_went_in():
     assert other["Recurra"].to_numpy() == pytest.approx(found["Recurra"].to_numpy())
 
 
+@pytest.mark.parametrize("scaling", ["seasonal", "standard", "robust"])
 @pytest.mark.parametrize("options", [STEPPED, DIRECT], ids=["stepped", "direct"])
-def test_nothing_after_the_cut_off_changes_a_forecast(options):
+def test_nothing_after_the_cut_off_changes_a_forecast(options, scaling):
+    options = {**options, "scaling": scaling}
     table = waves()
     spoiled = {**table, "y": table["y"].copy()}
     late = table["ds"] >= 108
-    spoiled["y"][late] = 1e5
+    spoiled["y"][late] = np.random.default_rng(0).normal(0, 1e5, late.sum())
     one, other = (
         Forecaster(**options).cross_validation(data, h=12, n_windows=1, paths=10)
         for data in (table, spoiled)
@@ -196,6 +200,35 @@ def test_series_as_they_come_get_a_forecast(y, name, stepped):
     assert np.isfinite(found["Recurra"]).all()
     if np.ptp(y[np.isfinite(y)]) == 0:
         assert found["Recurra-median"] == pytest.approx(np.full(12, y[0]), abs=1e-3)
+
+
+def test_rows_in_any_order_get_the_forecast_of_rows_in_order(stepped):
+    table = waves()
+    # Series keep their order of appearance, which their paths are drawn by.
+    order = np.concatenate([[0, 120, 240], np.random.default_rng(0).permutation(360)])
+    order = order[np.sort(np.unique(order, return_index=True)[1])]
+    mixed = {name: column[order] for name, column in table.items()}
+    one, other = (stepped.predict(df=data, paths=10, level=[80]) for data in (table, mixed))
+    assert all((one[name] == other[name]).all() for name in one)
+
+
+def test_a_million_rows_take_memory_by_the_row():
+    series, length = 200, 5000
+    rng = np.random.default_rng(0)
+    order = rng.permutation(series * length)
+    table = {
+        "unique_id": np.repeat(np.arange(series), length)[order],
+        "ds": np.tile(np.arange(length), series)[order],
+        "y": rng.normal(size=series * length).cumsum()[order],
+    }
+    tracemalloc.start()
+    model = learned({**DIRECT, "season": 24}, table)
+    found = model.predict(level=[80], paths=20)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found["Recurra"]) == series * 12
+    assert np.isfinite(found["Recurra"]).all()
+    assert peak < 300 * series * length
 
 
 def test_learning_from_constant_series_and_holes():

@@ -7,7 +7,14 @@ import pytest
 
 from recurra.core.errors import ConfigError, FormatError
 from recurra.formats.sources import Document
-from recurra.tasks.series.numbers.digits import LAGS, encode, from_digits, limit, to_digits
+from recurra.tasks.series.numbers.digits import (
+    before,
+    encode,
+    features,
+    from_digits,
+    limit,
+    to_digits,
+)
 from recurra.tasks.series.numbers.families import FAMILIES, draw_members, is_held_out, needed
 from recurra.tasks.series.numbers.task import read_sequences
 from recurra.tasks.series.numbers.training import learn, prepare
@@ -21,17 +28,42 @@ def test_digits_come_back_as_numbers_below_zero_too():
     assert limit(3) == 500
 
 
-def test_a_step_reads_columns_that_came_before_and_nothing_later():
-    numbers = np.array([[12, 34, 56]]).T
-    x = encode(numbers, np.ones((3, 1), bool), 3)
-    step = x[2 * 3 + 1, 0]  # the tens of 56: 3 of 34, 1 of 12, and the 6 before it
-    assert np.flatnonzero(step[:10]).tolist() == [3]
-    assert np.flatnonzero(step[10:20]).tolist() == [1]
-    assert step[20 : 10 * LAGS].sum() == 0
-    assert np.flatnonzero(step[10 * LAGS : 10 * LAGS + 10]).tolist() == [6]
-    changed = encode(np.array([[12, 34, 59]]).T, np.ones((3, 1), bool), 3)
-    assert (changed[:7] == x[:7]).all()
-    assert (changed[7] != x[7]).any()
+def test_the_last_terms_are_read_the_last_one_first():
+    numbers = np.array([[12, 34, 56], [7, 8, 9]]).T
+    present = np.array([[True, True, True], [True, True, False]]).T
+    last, there = before(numbers, present, np.array([2, 1]), 3)
+    assert last.T.tolist() == [[34, 12, 0], [7, 0, 0]]
+    assert there.T.tolist() == [[True, True, False], [True, False, False]]
+
+
+def test_a_step_reads_one_column_and_of_the_answer_the_digit_before():
+    last, present = np.array([[34], [12], [0]]), np.array([[True], [True], [False]])
+    x = encode(last, present, 3, np.array([56]))
+    assert x.shape == (6, 1, features(3))
+    for step in (x[1, 0], x[4, 0]):  # the tens of 34 and 12, read and then written
+        assert np.flatnonzero(step[:30]).tolist() == [3, 11]
+    assert x[:3, 0, 30:40].sum() == 0
+    assert np.flatnonzero(x[4, 0, 30:40]).tolist() == [6]
+    other = encode(last, present, 3, np.array([59]))
+    assert (other[:4] == x[:4]).all()
+    assert (other[4] != x[4]).any()
+    unknown = encode(last, present, 3)
+    assert (unknown[:4] == x[:4]).all()
+    assert unknown[..., 30:40].sum() == 0
+
+
+def test_what_is_asked_of_a_member_is_determined_by_what_it_reads():
+    task = prepare(None, {"steps": 1, "batch_size": 200}).task
+    o = task.options
+    window = task.window(3)
+    x, targets, weights = window.batch.inputs, window.batch.targets, window.batch.weights
+    given = x[0, :, : 10 * o.seen].reshape(200, o.seen, 10).sum(axis=(1, 2))
+    assert (given >= needed(o.families).min()).all()
+    assert set(given) == {3, 4, 5, 6, 7}
+    assert (weights[o.width :] == 1).all()
+    assert (targets[: o.width] == targets[o.width :]).all()
+    read = from_digits(targets[o.width :].T)
+    assert (np.abs(read) < o.most).all()
 
 
 def test_families_follow_their_rules():
@@ -102,7 +134,10 @@ def test_it_counts_on_and_says_how_sure_it_is(counter):
 
 def test_it_says_where_it_should_not_be_trusted(counter):
     assert "outside the range" in counter.ask([400, 402, 404]).notes[0]
-    assert "sequences of 5 numbers" in " ".join(counter.ask([1, 2, 3, 4, 5, 6]).notes)
+    long = counter.ask([9, 9, 1, 2, 3, 4])
+    assert "looks at the last 4 numbers, and 6" in " ".join(long.notes)
+    assert long.weights[:2] == (0, 0)
+    assert long.answers == counter.ask([1, 2, 3, 4]).answers
     assert "does not follow" in " ".join(counter.ask([1, 2, 3, 4, 77]).notes)
     with pytest.raises(ConfigError, match="too large"):
         counter.ask([1, 10**9])

@@ -29,11 +29,13 @@ class Family:
     grow: Grow
     needed: int
     """Terms that have to be known before the next one is determined, other families considered."""
+    share: float
+    """How much of what is learned is of this family, beside the others: harder ones take longer."""
 
 
-def _whole(rng: np.random.Generator, count: int, size: float) -> Array:
+def _whole(rng: np.random.Generator, count: int, size: float | Array) -> Array:
     """Draw whole numbers below a size in all orders of magnitude, of both signs."""
-    sizes = np.exp(rng.random(count) * np.log(max(size, 2.0)))
+    sizes = np.exp(rng.random(count) * np.log(np.maximum(size, 2.0)))
     signs = np.where(rng.random(count) < 0.25, -1, 1)
     return np.asarray(np.round(sizes * rng.random(count)) * signs)
 
@@ -43,14 +45,12 @@ def _arithmetic(rng: np.random.Generator, count: int, most: int) -> Array:
 
 
 def _geometric(rng: np.random.Generator, count: int, most: int) -> Array:
-    return np.stack(
-        [_whole(rng, count, most / 200), rng.choice([2, 3, 4, 5, 6, 7, 8, 9, 10, -2, -3], count)],
-        axis=1,
-    )
+    ratios = rng.choice([2, 3, 4, 5, 6, 7, 8, 9, 10, -2, -3], count)
+    return np.stack([_whole(rng, count, most / np.abs(ratios) ** 3), ratios], axis=1)
 
 
 def _fibonacci(rng: np.random.Generator, count: int, most: int) -> Array:
-    return np.stack([_whole(rng, count, most / 60), _whole(rng, count, most / 60)], axis=1)
+    return np.stack([_whole(rng, count, most / 5), _whole(rng, count, most / 5)], axis=1)
 
 
 def _squares(rng: np.random.Generator, count: int, most: int) -> Array:
@@ -72,10 +72,11 @@ def _alternating(rng: np.random.Generator, count: int, most: int) -> Array:
 
 
 def _recurrence(rng: np.random.Generator, count: int, most: int) -> Array:
-    return np.stack(
-        [_whole(rng, count, most / 300), _whole(rng, count, most / 300),
-         rng.choice([-1, 1, 2, 3], count), rng.choice([-1, 1, 2], count)], axis=1,
-    ).astype(np.float64)  # fmt: skip
+    p, q = rng.choice([-1, 1, 2, 3], count), rng.choice([-1, 1, 2], count)
+    # Terms grow by the larger root of r^2 = p r + q, so large ones begin as far below the end.
+    root = (np.abs(p) + np.sqrt(np.maximum(p * p + 4.0 * q, 0.0))) / 2
+    size = most / np.maximum(root, 1.0) ** 5
+    return np.stack([_whole(rng, count, size), _whole(rng, count, size), p, q], axis=1)
 
 
 def _grow_arithmetic(p: Array, terms: int) -> Array:
@@ -109,13 +110,13 @@ def _grow_recurrence(p: Array, terms: int) -> Array:
 FAMILIES: dict[str, Family] = {
     one.name: one
     for one in (
-        Family("arithmetic", "the same is added each time", _arithmetic, _grow_arithmetic, 3),
-        Family("geometric", "multiplied by the same each time", _geometric, _grow_geometric, 3),
-        Family("fibonacci", "the sum of the last two", _fibonacci, _grow_recurrence, 4),
-        Family("squares", "k (n + a)^2 + c", _squares, _grow_squares, 4),
-        Family("alternating", "two steps by turns", _alternating, _grow_alternating, 5),
+        Family("arithmetic", "the same is added each time", _arithmetic, _grow_arithmetic, 3, 1),
+        Family("geometric", "multiplied by the same each time", _geometric, _grow_geometric, 3, 2),
+        Family("fibonacci", "the sum of the last two", _fibonacci, _grow_recurrence, 4, 1),
+        Family("squares", "k (n + a)^2 + c", _squares, _grow_squares, 4, 1.5),
+        Family("alternating", "two steps by turns", _alternating, _grow_alternating, 5, 1.5),
         Family("recurrence", "p times the last and q times the one before", _recurrence,
-               _grow_recurrence, 5),
+               _grow_recurrence, 5, 3),
     )
 }  # fmt: skip
 
@@ -138,13 +139,17 @@ def draw_members(
     most: int,
     *,
     held_out: bool,
+    shares: Sequence[float] | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]:
-    """Draw sequences of families, all alike often.
+    """Draw sequences of families, all alike often where no shares say otherwise.
 
     Returns: terms [N, B], which of them stay below `most` [N, B] (those after one that does not are
     absent too), and each one's family [B] by its number in `names`.
     """
-    which = rng.integers(0, len(names), count)
+    if shares is None:
+        which = rng.integers(0, len(names), count)
+    else:
+        which = rng.choice(len(names), count, p=np.array(shares) / sum(shares))
     values = np.zeros((terms, count))
     for n, name in enumerate(names):
         places = np.flatnonzero(which == n)

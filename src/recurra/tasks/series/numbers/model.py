@@ -20,7 +20,7 @@ from recurra.engines.base import Batch, Network
 from recurra.formats.model_file import load_model, save_model
 from recurra.learning.locate import find_model
 from recurra.tasks.series.numbers.digits import (
-    LAGS,
+    before,
     encode,
     features,
     from_digits,
@@ -37,6 +37,8 @@ UNLIKELY = 0.01
 """Below this probability a given number does not fit what was learned."""
 ROUNDS = 4000
 """Members that `measure` asks about."""
+DRAWN_OUTSIDE = 20
+"""How many times as many it draws to find those that lie beyond the trained range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ class NumberModel:
         except (KeyError, TypeError) as error:
             raise FormatError(f"{where}the model's task lacks {error}.") from None
         self.options = self.settings.sequences
-        wide = features(self.options.width)
+        wide = features(self.options.seen)
         if self.spec.input.features != wide or self.spec.head.outputs != 10:
             raise FormatError(f"{where}the network does not read and predict digits.")
 
@@ -126,20 +128,24 @@ class NumberModel:
                 f"{large:,} is too large: this model writes numbers with {wide} digits, which stay "
                 f"below {most:,}, and learned numbers below {self.options.most:,}."
             )
-        given = np.array([*numbers, 0], np.int64)[:, None]
-        present = np.ones(given.shape, bool)
-        present[-1] = False
-        x = encode(given, present, wide)
-        read = len(numbers) * wide
+        x = self._read(numbers)
         network = self.network()
-        logits, state = network.forward(x[:read], network.zero_state(1))
-        found = self._search(x[read:], state)
+        state = network.advance(x[:wide], network.zero_state(1))
+        found = self._search(x[wide:], state)
         answers = tuple(
             Answer(int(from_digits(digits)), float(np.exp(log_prob)))
             for digits, log_prob in found[:count]
         )
-        notes = self._notes(numbers, answers, logits)
-        return Answers(tuple(numbers), answers, self._weights(given, answers[0].number), notes)
+        weights = self._weights(numbers, answers[0].number)
+        return Answers(tuple(numbers), answers, weights, self._notes(numbers, answers))
+
+    def _read(self, numbers: Sequence[int], answer: int | None = None) -> Array:
+        """Return what is read of one sequence, and of the number after it where it is known."""
+        given = np.array(numbers, np.int64)[:, None]
+        end = np.array([len(numbers)])
+        last, present = before(given, np.ones(given.shape, bool), end, self.options.seen)
+        answers = None if answer is None else np.array([answer])
+        return encode(last, present, self.options.width, answers)
 
     def continue_(self, numbers: Sequence[int], terms: int) -> list[Answer]:
         """Return the likeliest next terms, one after the other."""
@@ -156,7 +162,7 @@ class NumberModel:
         """Follow the likeliest digits: (digits [width], log-probability), likeliest first."""
         network = self.network()
         beams: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
-        place = 10 * LAGS
+        place = 10 * self.options.seen
         for step in steps:
             x = np.repeat(step[None], len(beams), axis=1)
             for b, (digits, _) in enumerate(beams):
@@ -177,34 +183,40 @@ class NumberModel:
             beams = [(digits, score) for digits, score, _ in kept]
         return [(np.array(digits), score) for digits, score in beams]
 
-    def _weights(self, given: Array, answer: int) -> tuple[float, ...]:
+    def _weights(self, numbers: Sequence[int], answer: int) -> tuple[float, ...]:
         """Return how much each number moved the answer: gradient times input, summed over digits.
 
         The gradient is that of the answer's log-probability, by all that was read of a number.
         """
-        wide, count = self.options.width, len(given)
-        given = given.copy()
-        given[-1] = answer
-        present = np.ones(given.shape, bool)
-        x = encode(given, present, wide)
-        targets = to_digits(given, wide).transpose(0, 2, 1).reshape(-1, 1)
-        weights = np.zeros((count * wide, 1), np.float32)
-        weights[-wide:] = 1.0
+        batch = self._asked_for(numbers, answer)
         network = self.network()
-        _, gradients = network.gradients(Batch(x, targets, weights), network.zero_state(1))
+        _, gradients = network.gradients(batch, network.zero_state(1))
         if gradients.inputs is None:
             raise ConfigError("this engine gives no gradients of inputs; take another.")
-        moved = np.abs(gradients.inputs * x)[:, 0].reshape(count, wide, -1).sum(axis=1)
-        sums = np.zeros(count)
-        for n in range(count):
-            for lag in range(1, min(LAGS, n) + 1):
-                sums[n - lag] += moved[n, 10 * (lag - 1) : 10 * lag].sum()
-        total = sums[:-1].sum()
-        return tuple(float(s / total) if total else 0.0 for s in sums[:-1])
+        seen = self.options.seen
+        moved = np.abs(gradients.inputs * batch.inputs)[:, 0, : 10 * seen].sum(axis=0)
+        sums = np.zeros(max(seen, len(numbers)))
+        sums[len(sums) - seen :] = moved.reshape(seen, 10).sum(axis=1)[::-1]
+        sums = sums[len(sums) - len(numbers) :]
+        total = sums.sum()
+        return tuple(float(s / total) if total else 0.0 for s in sums)
 
-    def _notes(
-        self, numbers: Sequence[int], answers: Sequence[Answer], logits: Array
-    ) -> tuple[str, ...]:
+    def _asked_for(self, numbers: Sequence[int], answer: int) -> Batch:
+        wide = self.options.width
+        x = self._read(numbers, answer)
+        targets, weights = np.zeros((len(x), 1), np.int64), np.zeros((len(x), 1), np.float32)
+        targets[wide:, 0], weights[wide:] = to_digits(np.array(answer), wide), 1.0
+        return Batch(x, targets, weights)
+
+    def probability(self, numbers: Sequence[int], answer: int) -> float:
+        """Return how likely the model holds one number to come after some."""
+        batch, network = self._asked_for(numbers, answer), self.network()
+        logits, _ = network.forward(batch.inputs, network.zero_state(1))
+        wide = self.options.width
+        log_probs = log_softmax(logits[wide:, 0])[np.arange(wide), batch.targets[wide:, 0]]
+        return float(np.exp(log_probs.sum()))
+
+    def _notes(self, numbers: Sequence[int], answers: Sequence[Answer]) -> tuple[str, ...]:
         o, notes = self.options, []
         largest = max(abs(n) for n in numbers)
         if largest >= o.most:
@@ -217,16 +229,13 @@ class NumberModel:
                 f"the answer lies outside the range that the model was trained on (below "
                 f"{o.most:,}): it is a guess."
             )
-        if len(numbers) >= o.terms:
+        if len(numbers) > o.seen:
             notes.append(
-                f"the model was trained on sequences of {o.terms} numbers, and {len(numbers)} are "
-                "given."
+                f"the model looks at the last {o.seen} numbers, and {len(numbers)} are given."
             )
-        if len(numbers) > 3:
-            digits = to_digits(np.array(numbers), o.width).reshape(-1)
-            log_probs = log_softmax(logits[:, 0])[np.arange(len(digits)), digits]
-            last = float(np.exp(log_probs[-o.width :].sum()))
-            if last < UNLIKELY and len(numbers) > int(needed(o.families).max()):
+        if len(numbers) > int(needed(o.families).max()):
+            last = self.probability(numbers[:-1], numbers[-1])
+            if last < UNLIKELY:
                 notes.append(
                     f"the last number, {numbers[-1]:,}, does not follow from those before it by "
                     f"any rule that the model has learned ({last:.1%})."
@@ -243,34 +252,33 @@ class NumberModel:
             outside: ask about numbers beyond the trained range instead of within it.
         """
         o = self.options
-        most = limit(o.width) if outside else o.most
         rng = np.random.default_rng(seed)
-        numbers, inside, which = draw_members(rng, o.families, ROUNDS, o.terms, most, held_out=True)
-        last = needed(o.families)[which]
-        columns = np.arange(ROUNDS)
-        answers = numbers[last, columns]
-        asked = inside[last, columns]
-        if outside:
-            asked &= np.abs(answers) >= o.most
-        network = self.network()
-        right = np.zeros(ROUNDS, bool)
-        for first in range(0, ROUNDS, 1000):
-            part = slice(first, first + 1000)
-            x = encode(numbers[:, part], inside[:, part], o.width)
-            logits, _ = network.forward(x, network.zero_state(x.shape[1]))
-            read = logits.argmax(axis=-1).reshape(o.terms, o.width, -1)
-            wanted = to_digits(answers[part], o.width)
-            chosen = read[last[part], :, np.arange(x.shape[1])]
-            right[part] = (chosen == wanted).all(axis=1)
-        found: dict[str, tuple[float, int]] = {}
-        for n, name in enumerate(o.families):
-            mine = asked & (which == n)
-            found[name] = (
-                float(right[mine].mean()) if mine.any() else float("nan"),
-                int(mine.sum()),
-            )
-        found["all"] = (
-            float(right[asked].mean()) if asked.any() else float("nan"),
-            int(asked.sum()),
+        parts = []
+        # Few members reach beyond the trained range, so many are drawn to find them.
+        for _ in range(DRAWN_OUTSIDE if outside else 1):
+            numbers, inside, which = draw_members(
+                rng, o.families, ROUNDS, o.terms, limit(o.width) if outside else o.most,
+                held_out=True,
+            )  # fmt: skip
+            last = needed(o.families)[which]
+            answers = numbers[last, np.arange(ROUNDS)]
+            kept = np.abs(answers) >= o.most if outside else np.ones(ROUNDS, bool)
+            parts.append((numbers[:, kept], inside[:, kept], which[kept], last[kept]))
+        numbers, inside, which, last = (
+            np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)
         )
+        answers = numbers[last, np.arange(len(last))]
+        network = self.network()
+        right = np.zeros(len(last), bool)
+        for first in range(0, len(last), 1000):
+            part = slice(first, first + 1000)
+            given, present = before(numbers[:, part], inside[:, part], last[part], o.seen)
+            x = encode(given, present, o.width, answers[part])
+            logits, _ = network.forward(x, network.zero_state(x.shape[1]))
+            wanted = to_digits(answers[part], o.width).T
+            right[part] = (logits[o.width :].argmax(axis=-1) == wanted).all(axis=0)
+        found: dict[str, tuple[float, int]] = {}
+        for n, name in enumerate((*o.families, "all")):
+            mine = right if name == "all" else right[which == n]
+            found[name] = (float(mine.mean()) if len(mine) else float("nan"), len(mine))
         return found

@@ -20,12 +20,16 @@ from recurra.engines.base import Batch, Network, OptimiserOptions, Report
 from recurra.formats.sources import Document
 from recurra.learning.options import TrainOptions
 from recurra.learning.task import Sample, Window
-from recurra.tasks.series.numbers.digits import encode, features, limit, to_digits
+from recurra.tasks.series.numbers.digits import before, encode, features, limit, to_digits
 from recurra.tasks.series.numbers.families import FAMILIES, draw_members, needed
 
 Array = NDArray[Any]
 STREAM = 8
 """Of the generator that members are drawn from."""
+FIRST = 0.5
+"""Share of the questions that ask for the first term that is determined."""
+HINT = 0.2
+"""Weight of a digit of the answer that is asked for while the columns are still being read."""
 VALIDATED = 2000
 """Held-out members that a validation asks about."""
 FamilyName = Literal["arithmetic", "geometric", "fibonacci", "squares", "alternating", "recurrence"]
@@ -39,11 +43,11 @@ class SequenceOptions(Options):
         "families of sequences to learn",
     )
     digits: int = knob(
-        4, "digits of the numbers that are learned; answers may have one more", low=1, high=12
+        6, "digits of the numbers that are learned; answers may have one more", low=1, high=12
     )
     terms: int = knob(8, "terms of a sequence", low=4, high=64, unit="terms")
     batch_size: int = knob(
-        64, "sequences read side by side in one step", low=1, high=65536, unit="sequences"
+        128, "sequences read side by side in one step", low=1, high=65536, unit="sequences"
     )
     share_of_file: float = knob(
         0.5, "with a file of sequences: share of what is learned that comes from it", low=0, high=1,
@@ -62,9 +66,14 @@ class SequenceOptions(Options):
         return int(10**self.digits)
 
     @property
+    def seen(self) -> int:
+        """Numbers that are looked at: the terms before the last one of a sequence."""
+        return self.terms - 1
+
+    @property
     def width(self) -> int:
         """Digits that a number is written with: room for what lies beyond the trained range."""
-        return self.digits + 2
+        return self.digits + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +104,8 @@ CLASSES: dict[str, Any] = {
     "engine": EngineOptions,
 }
 DEFAULTS: dict[str, Any] = {
-    "sizes": (128,),
-    "learning_rate": 8e-3,
+    "sizes": (192,),
+    "learning_rate": 5e-3,
     "seconds": 180.0,
     "sample_every": 0,
 }
@@ -124,7 +133,7 @@ class SequenceTask:
         self.source, self.sha256 = source, sha256
         wide = self.options.width
         self.spec = Spec(
-            input=Vector(size=features(wide)),
+            input=Vector(size=features(self.options.seen)),
             stack=settings.stack,
             head=Softmax(vocabulary_size=10),
         )
@@ -143,8 +152,9 @@ class SequenceTask:
         o = self.options
         rng = _generator(self.settings.train.seed, step * self.parts + part, 0)
         numbers, inside, which = draw_members(
-            rng, o.families, o.batch_size, o.terms, o.most, held_out=False
-        )
+            rng, o.families, o.batch_size, o.terms, o.most, held_out=False,
+            shares=[FAMILIES[name].share for name in o.families],
+        )  # fmt: skip
         first = needed(o.families)[which]
         if self.own:
             mine = rng.random(o.batch_size) < o.share_of_file
@@ -155,8 +165,10 @@ class SequenceTask:
                 numbers[:, b], inside[:, b] = 0, False
                 numbers[: len(piece), b], inside[: len(piece), b] = piece, True
                 first[b] = min(3, len(piece) - 1)
-        asked = inside & (np.arange(o.terms)[:, None] >= first)
-        return self._window(numbers, inside, asked)
+        # The first term that is determined is the hardest to tell, for least is known before it.
+        asked = rng.integers(first, inside.sum(axis=0))
+        asked = np.where(rng.random(o.batch_size) < FIRST, first, asked)
+        return self._window(numbers, inside, asked, HINT)
 
     def validation(self) -> Iterator[Window]:
         """Yield held-out members, each asked for the first term that is determined."""
@@ -166,14 +178,17 @@ class SequenceTask:
             numbers, inside, which = draw_members(
                 rng, o.families, 500, o.terms, o.most, held_out=True
             )
-            last = np.maximum(inside.sum(axis=0) - 1, needed(o.families)[which])
-            yield self._window(numbers, inside, np.arange(o.terms)[:, None] == last)
+            yield self._window(numbers, inside, needed(o.families)[which])
 
-    def _window(self, numbers: Array, inside: Array, asked: Array) -> Window:
+    def _window(self, numbers: Array, inside: Array, asked: Array, hint: float = 0.0) -> Window:
+        """Return the window that asks for the term at `asked` [B] of each sequence."""
         wide = self.options.width
-        x = encode(numbers, inside, wide)
-        digits = to_digits(numbers, wide).transpose(0, 2, 1).reshape(len(x), -1)
-        weights = np.repeat(asked, wide, axis=0).astype(np.float32)
+        last, present = before(numbers, inside, asked, self.options.seen)
+        answers = numbers[asked, np.arange(len(asked))]
+        x = encode(last, present, wide, answers)
+        digits = np.tile(to_digits(answers, wide).T, (2, 1))
+        weights = np.full(digits.shape, hint, np.float32)
+        weights[wide:] = 1.0
         return Window(Batch(x, digits, weights), carries=False, tokens=digits.size)
 
     def measures(self, report: Report) -> dict[str, float]:
