@@ -17,6 +17,7 @@ from recurra.cli.data import data
 from recurra.core.errors import ConfigError, FormatError, ResourceError
 from recurra.datasets import installed, readers, registry
 from recurra.datasets.catalogue import CATALOGUE, Dataset
+from recurra.datasets.music_catalogue import MUSIC
 from recurra.formats.sources import Document, find_documents
 from recurra.tasks.text.corpus import load_corpus
 
@@ -277,7 +278,7 @@ def test_the_list_names_every_data_set() -> None:
     assert shown.exit_code == 0
     assert all(dataset.name in shown.output for dataset in CATALOGUE)
     facts = json.loads(CliRunner().invoke(data, ["list", "--json"]).output)
-    assert [one["name"] for one in facts] == [dataset.name for dataset in CATALOGUE]
+    assert [one["name"] for one in facts] == [dataset.name for dataset in (*CATALOGUE, *MUSIC)]
 
 
 def test_info_tells_licence_digest_and_what_to_type_next() -> None:

@@ -1,4 +1,4 @@
-"""`recurra data`: public texts by name."""
+"""`recurra data`: public texts and sets of music by name."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 @click.group()
 def data() -> None:
-    """List, describe and get public texts to learn from.
+    """List, describe and get public texts and music to learn from.
 
     \b
     Example:
       recurra data list
       recurra train tinyshakespeare
+      recurra music train nottingham
 
-    A text is used by its name, or by data:NAME where there is a file of that name too. The folder
+    A set is used by its name, or by data:NAME where there is a file of that name too. The folder
     that RECURRA_DATA names is searched first, then the cache (RECURRA_CACHE).
     """
 
@@ -33,24 +34,25 @@ def data() -> None:
 @data.command("list")
 @_json
 def list_datasets(as_json: bool) -> None:
-    """List all texts and say which are on this computer."""
+    """List all texts, then all music, and say which are on this computer."""
     from recurra.datasets.catalogue import CATALOGUE
-    from recurra.datasets.registry import whereabouts
+    from recurra.datasets.music_catalogue import MUSIC
 
     if as_json:
-        click.echo(json.dumps([_facts(dataset) for dataset in CATALOGUE], indent=2))
+        click.echo(json.dumps([_facts(dataset) for dataset in (*CATALOGUE, *MUSIC)], indent=2))
         return
     rows = [
         (
             dataset.name,
+            "music" if dataset.reader == "music" else "text",
             console.size(dataset.size_bytes),
-            "here" if whereabouts(dataset) else "to get" if _can_get(dataset) else "by hand",
+            "here" if _where(dataset) else "to get" if _can_get(dataset) else "by hand",
             dataset.licence,
             dataset.title,
         )
-        for dataset in CATALOGUE
+        for dataset in (*CATALOGUE, *MUSIC)
     ]
-    columns: list[Any] = ["name", ("size", "right"), "", "licence", "what"]
+    columns: list[Any] = ["name", "", ("size", "right"), "", "licence", "what"]
     console.out().print(console.table(columns, rows))
 
 
@@ -58,10 +60,8 @@ def list_datasets(as_json: bool) -> None:
 @click.argument("name")
 @_json
 def info(name: str, as_json: bool) -> None:
-    """Say what a text is, its licence, and where it comes from."""
-    from recurra.datasets.registry import find
-
-    dataset = find(name)
+    """Say what a text or a set of music is, its licence, and where it comes from."""
+    dataset = _find(name)
     facts = _facts(dataset)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
@@ -80,13 +80,13 @@ def info(name: str, as_json: bool) -> None:
         else None,
         "sha256": dataset.sha256 or "none: it differs from version to version",
         "reader": dataset.reader,
-        "RECURRA_DATA": " or ".join(dataset.files),
+        "RECURRA_DATA": (" and " if dataset.reader == "music" else " or ").join(dataset.files),
         "where": facts["where"] or "not on this computer",
     }
     rows = [(label, value) for label, value in shown.items() if value]
     console.out().print(console.table(["", ""], rows, headings=False))
     if facts["where"]:
-        console.err().print(f"next: recurra train {dataset.name}")
+        console.err().print(f"next: {_next(dataset)}")
     elif _can_get(dataset):
         console.err().print(f"next: recurra data get {dataset.name}")
     else:
@@ -97,10 +97,11 @@ def info(name: str, as_json: bool) -> None:
 @click.argument("name")
 @_json
 def get(name: str, as_json: bool) -> None:
-    """Bring a text to this computer, and check it."""
-    from recurra.datasets.registry import find, get_dataset
+    """Bring a text or a set of music to this computer, and check it."""
+    from recurra.datasets.music import get_music
+    from recurra.datasets.registry import get_dataset
 
-    dataset = find(name)
+    dataset = _find(name)
     with ExitStack() as shown:
         tasks: list[tuple[Any, Any]] = []
 
@@ -111,12 +112,38 @@ def get(name: str, as_json: bool) -> None:
             bar, task = tasks[0]
             bar.update(task, completed=done, total=total or None, description=what)
 
-        where = get_dataset(dataset.name, show)
+        if dataset.reader == "music":
+            get_music(dataset.name, show)
+            where = _where(dataset)
+        else:
+            where = get_dataset(dataset.name, show)
     if as_json:
         click.echo(json.dumps(_facts(dataset), indent=2))
         return
     console.out().print(f"{dataset.name} is here ({where}), and as it should be.")
-    console.err().print(f"next: recurra train {dataset.name}")
+    console.err().print(f"next: {_next(dataset)}")
+
+
+def _find(name: str) -> Dataset:
+    """Return a text or a set of music. Raises `ConfigError` with the nearest name."""
+    from recurra.datasets import music, registry
+
+    return (music if name.lower() in music.names() else registry).find(name)
+
+
+def _next(dataset: Dataset) -> str:
+    return f"recurra {'music ' if dataset.reader == 'music' else ''}train {dataset.name}"
+
+
+def _where(dataset: Dataset) -> str | None:
+    """Return where a set is on this computer, None where it is not."""
+    from recurra.datasets.music import music_files
+    from recurra.datasets.registry import whereabouts
+
+    if dataset.reader != "music":
+        return whereabouts(dataset)
+    files = music_files(dataset)
+    return str(files[0].parent if len(files) > 1 else files[0]) if files else None
 
 
 def _can_get(dataset: Dataset) -> bool:
@@ -126,6 +153,4 @@ def _can_get(dataset: Dataset) -> bool:
 def _facts(dataset: Dataset) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from recurra.datasets.registry import whereabouts
-
-    return {**asdict(dataset), "where": whereabouts(dataset)}
+    return {**asdict(dataset), "where": _where(dataset)}

@@ -36,7 +36,7 @@ def music() -> None:
 
     \b
     Example:
-      recurra music train tunes/ --run runs/tunes --seconds 600
+      recurra music train nottingham --run runs/tunes --seconds 600
       recurra music compose runs/tunes --key G --meter 6/8 --output tune.mid,tune.wav
       recurra music score runs/tunes
     """
@@ -62,15 +62,16 @@ def _presets() -> str:
 def train(
     files: tuple[str, ...], run: Path | None, preset: str, overwrite: bool, **flags: Any
 ) -> None:
-    """Learn the music in FILE, several files, folders or patterns.
+    """Learn the music in FILE, several files, folders, patterns or public sets.
 
     MIDI (.mid), ABC collections (.abc), MusicXML (.musicxml, .mxl) and piano rolls (.json, .npz)
-    are read; what cannot be read is told and passed over. The defaults below are those of the
-    preset small. Ctrl-C saves; `recurra resume` goes on.
+    are read; what cannot be read is told and passed over. `recurra data list` names the public
+    sets. The defaults below are those of the preset small. Ctrl-C saves; `recurra resume` goes on.
 
     \b
     Examples:
       recurra music train tunes.abc
+      recurra music train nottingham irish-abc --transpose 3
       recurra music train midi/ --vocabulary performance --seconds 3600
       recurra music train chorales.npz --run runs/chorales --transpose 6
     """

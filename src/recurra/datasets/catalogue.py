@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+PREFIX = "data:"
+"""What stands before the name of a data set where it could be a file's."""
+
 _RAW = "https://raw.githubusercontent.com"
 _STACKS = "stacks/stacks-project/4ac4815d5a00dc2eacab7824cf4e4baafe2773ac"
 _NLTK = "nltk/nltk_data/5db857e6f7df11eabb5e5665836db9ec8df07e28"
@@ -20,13 +23,14 @@ _CHAPTERS = (
 ).split()
 
 Reader = Literal[
-    "file", "zip member", "files joined", "speeches", "wiki pages", "plays", "sources", "topics"
-]
+    "file", "zip member", "files joined", "speeches", "wiki pages", "plays", "sources", "topics",
+    "music",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """One public text."""
+    """One public text, or one set of music."""
 
     name: str
     title: str
@@ -42,14 +46,16 @@ class Dataset:
     sha256: str | None
     """Of the text as it is read, all documents one after the other; None where it varies."""
     reader: Reader
-    """How the files become documents; the readers are in `readers.py` and `installed.py`."""
+    """How the files become documents; the readers are in `readers.py` and `installed.py`. Music
+    stays in its files, which `music.py` finds."""
     addresses: tuple[str, ...] = ()
     """What is downloaded; none where there is no public address of just this text."""
     package: str | None = None
     """The package of the Python Package Index that carries it, as pip names it."""
     encoding: str = "utf-8"
     files: tuple[str, ...] = ()
-    """Names under `RECURRA_DATA`, each also with .xz or .gz after it."""
+    """Names under `RECURRA_DATA`, each also with .xz or .gz after it: any one of them holds a text;
+    a set of music is all of them, in the order of `addresses`, or a pattern in its package."""
 
 
 CATALOGUE: tuple[Dataset, ...] = (

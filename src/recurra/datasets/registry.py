@@ -12,14 +12,13 @@ from pathlib import Path
 
 from recurra.core.errors import ConfigError, FormatError, ResourceError
 from recurra.datasets import installed
-from recurra.datasets.catalogue import CATALOGUE, Dataset
+from recurra.datasets.catalogue import CATALOGUE, PREFIX, Dataset
 from recurra.datasets.download import Progress, download
+from recurra.datasets.music_catalogue import MUSIC
 from recurra.datasets.readers import assemble
 from recurra.formats.atomic import atomic_write
 from recurra.formats.places import cache_folder, data_folder
 from recurra.formats.sources import Document
-
-PREFIX = "data:"
 
 Input = str | os.PathLike[str] | Document
 
@@ -34,6 +33,12 @@ def find(name: str) -> Dataset:
     for dataset in CATALOGUE:
         if dataset.name == name.lower():
             return dataset
+    for dataset in MUSIC:
+        if dataset.name == name.lower():
+            raise ConfigError(
+                f"{dataset.name} is music and no text; `recurra music train {dataset.name}` "
+                "learns it."
+            )
     near = difflib.get_close_matches(name.lower(), names(), n=1)
     hint = f"did you mean '{near[0]}'?" if near else "`recurra data list` names them."
     raise ConfigError(f"there is no data set '{name}'; {hint}")
@@ -107,7 +112,7 @@ def resolve(inputs: Sequence[Input], progress: Progress | None = None) -> list[I
         if isinstance(given, str) and given.startswith(PREFIX):
             found += open_dataset(given.removeprefix(PREFIX), progress)
         elif isinstance(given, str) and _may_be_name(given):
-            if given.lower() in names():
+            if given.lower() in {dataset.name for dataset in (*CATALOGUE, *MUSIC)}:
                 found += open_dataset(given, progress)
             elif near := difflib.get_close_matches(given.lower(), names(), n=1):
                 raise ConfigError(

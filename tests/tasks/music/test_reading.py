@@ -49,7 +49,7 @@ def test_processes_read_what_this_one_reads(folder, monkeypatch):
 def test_a_file_that_takes_too_long_is_left_out_and_the_rest_is_read(folder, monkeypatch):
     class Hasty(reading._Reader):
         def read(self, path):
-            self.seconds = 0.001 if path.endswith("tunes.abc") else 20.0
+            self.seconds = 0.001 if path.endswith("tunes.abc") else 60.0
             return super().read(path)
 
     monkeypatch.setattr(reading, "_Reader", Hasty)
@@ -59,10 +59,33 @@ def test_a_file_that_takes_too_long_is_left_out_and_the_rest_is_read(folder, mon
     assert sum(report.pieces for report in music.files) == 5
 
 
-def test_the_time_limit_ends_a_process(folder, monkeypatch):
-    with reading._Reader({"resolution": None, "pedal": False}, 0.001) as reader:
+@pytest.mark.parametrize("patience", [10_000, 0.1])
+def test_the_time_limit_ends_a_process(folder, monkeypatch, patience):
+    if patience > 1 and not reading.COUNTS_WORK:
+        pytest.skip("this system does not end processes by their computing time")
+    monkeypatch.setattr(reading, "PATIENCE", patience)
+    with reading._Reader({"resolution": None, "pedal": False}, 0.01) as reader:
+        (folder / "tunes.abc").write_text(collection(200), "utf-8")
         _, report = reader.read(str(folder / "tunes.abc"))
-    assert "takes more than 0.001 s to read and was left out" in report.error
+    assert "takes more than 0.01 s to read and was left out" in report.error
+
+
+def test_a_busy_machine_changes_nothing_of_what_is_read(folder, monkeypatch):
+    if not reading.COUNTS_WORK:
+        pytest.skip("this system does not end processes by their computing time")
+    # A process that starts slowly, as on a busy machine: the clock runs, no computing is done.
+    slow = "import time, runpy; time.sleep(0.7); runpy.run_module('recurra.tasks.music.worker', "
+    slow += "run_name='__main__')"
+    popen = reading.subprocess.Popen
+
+    def start(command, **how):
+        return popen([command[0], "-c", slow], **how)
+
+    monkeypatch.setattr(reading.subprocess, "Popen", start)
+    monkeypatch.setattr(reading, "PATIENCE", 10_000)
+    with reading._Reader({"resolution": None, "pedal": False}, 0.5) as reader:
+        pieces, report = reader.read(str(folder / "tunes.abc"))
+    assert (len(pieces), report.error) == (5, "")
 
 
 @pytest.mark.parametrize(

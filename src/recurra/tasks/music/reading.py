@@ -6,6 +6,7 @@ import glob
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,10 +18,16 @@ from typing import IO, Any, cast
 
 from recurra.core.errors import FormatError
 from recurra.core.notes import Piece
+from recurra.datasets.music import resolve_music
 from recurra.formats.music_files import KINDS, from_json, kind_of, read_file
+from recurra.tasks.music.worker import COUNTS_WORK
 
 Progress = Callable[[int, int], None]
 """Called with files done and files in all."""
+
+PATIENCE = 10
+"""How many times a file's seconds may pass by the clock, as on a busy machine or a slow disk, where
+the system counts computing time."""
 
 FEW_FILES, FEW_BYTES = 3, 4 << 20
 """Up to so many files and bytes are read by this process itself, which starts at once."""
@@ -58,11 +65,14 @@ class Music:
 def find_files(inputs: Sequence[str | os.PathLike[str]]) -> list[str]:
     """Return the files that are named, those of folders and patterns sorted and of a known kind.
 
+    The name of a public set (`datasets.music_catalogue`) stands for its files.
+
     Raises:
         FormatError: a name is no file, or a folder or pattern has no music in it.
+        ConfigError, ResourceError: as `datasets.music.get_music`.
     """
     found: dict[str, None] = {}
-    for given in [os.fspath(one) for one in inputs]:
+    for given in resolve_music(inputs):
         if os.path.isdir(given):
             names = [
                 os.path.join(parent, name)
@@ -76,7 +86,10 @@ def find_files(inputs: Sequence[str | os.PathLike[str]]) -> list[str]:
             found[given] = None
             continue
         else:
-            raise FormatError(f"there is no file or folder {given}.")
+            raise FormatError(
+                f"there is no file or folder {given}, and no set of music of that name "
+                "(`recurra data list`)."
+            )
         music = sorted(name for name in names if kind_of(name))
         if not music:
             raise FormatError(f"there is no music in {given}; {', '.join(KINDS)} are read.")
@@ -100,7 +113,7 @@ def read_music(
 
     Args:
         resolution, pedal: as for `formats.music_files.read_file`.
-        file_seconds: a file that takes longer is given up.
+        file_seconds: a file that takes more computing is given up.
         progress: called after every file.
     Raises:
         FormatError: nothing could be read; the message says why of the first files.
@@ -198,10 +211,12 @@ class _Reader:
             late.set()
             process.kill()
 
-        timer = threading.Timer(self.seconds, give_up)
+        # The process ends itself when it has computed for so long; the clock is for what waits.
+        timer = threading.Timer((PATIENCE if COUNTS_WORK else 1) * self.seconds, give_up)
+        asked = {"path": path, "options": self.options, "seconds": self.seconds}
         timer.start()
         try:
-            stdin.write(json.dumps({"path": path, "options": self.options}) + "\n")
+            stdin.write(json.dumps(asked) + "\n")
             stdin.flush()
             line = stdout.readline()
         except OSError:
@@ -211,8 +226,11 @@ class _Reader:
         if not line.endswith("\n"):
             self._end(process)
             self.process = None
+            over = COUNTS_WORK and process.returncode == -signal.SIGPROF
             why = (
-                f"takes more than {self.seconds:g} s to read" if late.is_set() else "cannot be read"
+                f"takes more than {self.seconds:g} s to read"
+                if over or late.is_set()
+                else "cannot be read"
             )
             return [], FileReport(path, 0, f"{path} {why} and was left out.")
         answer = json.loads(line)

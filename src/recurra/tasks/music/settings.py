@@ -52,8 +52,8 @@ class MusicOptions(Options):
     validation: float = knob(0.05, "share of the pieces held out to validate on", low=0, below=1)
     test: float = knob(0.05, "share of the pieces held out to test on", low=0, below=1)
     file_seconds: float = knob(
-        20.0, "files that take longer to read are left out", above=0, high=3600, unit="seconds",
-        advanced=True,
+        20.0, "files that take more computing to read are left out", above=0, high=3600,
+        unit="seconds", advanced=True,
     )  # fmt: skip
 
     @model_validator(mode="after")

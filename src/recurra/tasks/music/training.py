@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from recurra.core.errors import ConfigError
+from recurra.datasets.catalogue import PREFIX
+from recurra.datasets.music import set_name
 from recurra.engines.base import Engine, Network
 from recurra.learning import loop
 from recurra.learning.events import Listener
@@ -71,7 +73,7 @@ def prepare(
     """Read the music and build the network.
 
     Args:
-        inputs: files, folders or patterns; one or several.
+        inputs: files, folders, patterns or names of public sets of music; one or several.
         values: settings by name, over those of the preset.
         preset: a name in `settings.PRESETS`; None is the default one.
         progress: called after every file with files done and in all.
@@ -86,7 +88,13 @@ def prepare(
     task = MusicTask(corpus, settings, [os.fspath(one) for one in named])
     engine, network = build(task.spec, settings.train, settings.optimiser, settings.engine)
     # Patterns and folders are kept as they were named; only where they are is made certain.
-    return Training(task, settings, engine, network, [os.path.abspath(one) for one in named])
+    return Training(task, settings, engine, network, [_kept(os.fspath(one)) for one in named])
+
+
+def _kept(given: str) -> str:
+    """Return what finds an input again, from whatever folder."""
+    name = set_name(given)
+    return f"{PREFIX}{name}" if name else os.path.abspath(given)
 
 
 def train(
