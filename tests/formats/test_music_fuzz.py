@@ -7,6 +7,7 @@ import io
 import random
 import sys
 import time
+import zipfile
 
 import mido
 import pytest
@@ -17,6 +18,7 @@ from recurra.formats.abc import read_collection, write_tune
 from recurra.formats.abc_notes import bars, moved, sound
 from recurra.formats.midi import read_midi, write_midi
 from recurra.formats.musicxml import read_musicxml, write_musicxml
+from tests.formats.test_musicxml import SCORE
 
 ABC = """X:1
 T:Up and down
@@ -53,11 +55,23 @@ def seeds():
     )
     buffer = io.BytesIO()
     mixed.save(file=buffer)
+    score = SCORE.encode()
     return {
         "midi": [write_midi(piece), buffer.getvalue()],
         "abc": [ABC.encode(), write_tune(["M:4/4", "K:C", "C2", ":|"]).encode()],
-        "musicxml": [write_musicxml(Piece.of(notes[:8]))],
+        "musicxml": [write_musicxml(Piece.of(notes[:8])), score, packed(score)],
     }
+
+
+def packed(score):
+    """Return a score as a .mxl file; not compressed, so that what is changed is still XML."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(
+            "META-INF/container.xml", '<container><rootfile full-path="s.xml"/></container>'
+        )
+        archive.writestr("s.xml", score)
+    return buffer.getvalue()
 
 
 def mutated(draw, data):

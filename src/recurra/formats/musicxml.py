@@ -20,6 +20,8 @@ from recurra.formats.abc_keys import Key
 
 LARGEST_BYTES = 32 << 20
 """Of the XML, unpacked."""
+MOST_MARKS = 3_000_000
+"""Tags and attributes; each takes a hundred bytes or more once it is parsed."""
 MOST_NOTES = 400_000
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _TYPES = {1920: "whole", 960: "half", 480: "quarter", 240: "eighth", 120: "16th", 60: "32nd"}
@@ -35,19 +37,9 @@ def read_musicxml(data: bytes, name: str = "MusicXML") -> Piece:
     Raises:
         FormatError: it is neither, is damaged or too large, or has no notes.
     """
-    import defusedxml
-    from defusedxml.ElementTree import fromstring
-
     if data[:4] == b"PK\x03\x04":
         data = _unpacked(data, name)
-    if len(data) > LARGEST_BYTES:
-        raise FormatError(f"{name} has {len(data):,} bytes of XML, more than {LARGEST_BYTES:,}.")
-    try:
-        root = fromstring(data)
-    except ElementTree.ParseError as error:
-        raise FormatError(f"{name} is not XML: {error}.") from None
-    except (defusedxml.DefusedXmlException, ValueError, LookupError) as error:
-        raise FormatError(f"{name} cannot be read safely ({str(error)[:80]}).") from None
+    root = _parsed(data, name)
     if root.tag != "score-partwise":
         raise FormatError(
             f"{name} is a '{str(root.tag)[:40]}', but a score-partwise of MusicXML is needed."
@@ -61,12 +53,29 @@ def read_musicxml(data: bytes, name: str = "MusicXML") -> Piece:
     return Piece.of(score.notes, name=name, tempos=tuple(sorted(tempos.items())), **score.facts)
 
 
-def _unpacked(data: bytes, name: str) -> bytes:
+def _parsed(data: bytes, name: str) -> Any:
+    """Return the root of an XML document, whose size is bounded before it is parsed."""
+    import defusedxml
     from defusedxml.ElementTree import fromstring
 
+    if len(data) > LARGEST_BYTES:
+        raise FormatError(f"{name} has {len(data):,} bytes of XML, more than {LARGEST_BYTES:,}.")
+    # A few kilobytes of a packed file can unpack to millions of empty elements.
+    marks = data.count(b"<") + data.count(b"=")
+    if marks > MOST_MARKS:
+        raise FormatError(f"{name} has {marks:,} tags and attributes, more than {MOST_MARKS:,}.")
+    try:
+        return fromstring(data)
+    except ElementTree.ParseError as error:
+        raise FormatError(f"{name} is not XML: {error}.") from None
+    except (defusedxml.DefusedXmlException, ValueError, LookupError) as error:
+        raise FormatError(f"{name} cannot be read safely ({str(error)[:80]}).") from None
+
+
+def _unpacked(data: bytes, name: str) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            container = fromstring(_member(archive, "META-INF/container.xml", name))
+            container = _parsed(_member(archive, "META-INF/container.xml", name), name)
             place = next(
                 (e.get("full-path") for e in container.iter() if e.tag.endswith("rootfile")), None
             )

@@ -1,5 +1,8 @@
 """Composing: rules that always hold, beginnings that are kept, voices that are given."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +12,7 @@ from recurra.core.notes import Note, Piece
 from recurra.core.sampling import SamplingOptions
 from recurra.formats.abc import read_collection, read_tune
 from recurra.formats.abc_notes import bars
+from recurra.formats.abc_score import write_abc
 from recurra.formats.midi import read_midi, write_midi
 from recurra.tasks.music.compose import ComposeOptions, compose
 from recurra.tasks.music.grammar import Table, TuneRules
@@ -48,6 +52,23 @@ class TestTunes:
             assert [n[:3] for n in read_midi(write_midi(piece)).notes] == [
                 n[:3] for n in piece.notes
             ]
+
+    @settings(max_examples=40)
+    @given(st.randoms(use_true_random=False), st.integers(1, 6))
+    def test_whatever_the_rules_allow_survives_its_file_and_midi(self, draw, count):
+        rules = TuneRules(TABLE, bars=count)
+        tokens = []
+        while token := draw.choice(np.flatnonzero(rules.allowed()).tolist()):
+            rules.take(token)
+            tokens.append(token)
+        texts = WORDS.texts(tokens)
+        piece = WORDS.decode(tokens)
+        (tune,), notes = read_collection(write_abc(piece))
+        assert (list(tune.tokens), notes) == (texts, [])
+        assert WORDS.encode(replace(piece, abc=" ".join(tune.tokens))).tolist() == tokens
+        assert all(bar.adds_up for bar in bars(texts))
+        played = piece.cleaned()
+        assert [n[:3] for n in read_midi(write_midi(played)).notes] == [n[:3] for n in played.notes]
 
     @pytest.mark.parametrize(
         ("key", "metre", "count"), [("D", "6/8", 8), ("C", "4/4", 3), ("Em", None, 1)]

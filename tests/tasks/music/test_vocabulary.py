@@ -9,6 +9,7 @@ from recurra.core.errors import ConfigError, FormatError
 from recurra.core.notes import Note, Piece
 from recurra.formats.abc import read_tune
 from recurra.formats.midi import read_midi, write_midi
+from recurra.formats.musicxml import read_musicxml, write_musicxml
 from recurra.tasks.music.vocabulary import (
     AbcVocabulary,
     PerformanceVocabulary,
@@ -24,7 +25,7 @@ STEPS = st.lists(st.sets(st.integers(21, 108), max_size=5), min_size=1, max_size
 
 
 @given(STEPS, st.sampled_from([1, 2, 4]))
-def test_polyphony_survives_a_midi_file(steps, resolution):
+def test_polyphony_survives_its_files(steps, resolution):
     words = PolyphonyVocabulary(resolution=resolution)
     tokens = [
         t for step in steps for t in [*sorted((p - 19 for p in step), reverse=True), words.STEP]
@@ -33,6 +34,7 @@ def test_polyphony_survives_a_midi_file(steps, resolution):
     assert words.encode(piece).tolist() == tokens
     # A file does not say how long the silence after the last note is; there is none here.
     assert words.encode(read_midi(write_midi(piece))).tolist() == tokens
+    assert words.encode(read_musicxml(write_musicxml(piece))).tolist() == tokens
 
 
 def test_polyphony_writes_pitches_from_the_top_and_ends_each_step():
