@@ -5,10 +5,11 @@
     python tools/leaderboard.py page
 
 `run` trains each preset on each corpus, skipping what was measured before, and keeps every result
-as a file of its own under bench/out/leaderboard/, so that it can be stopped and gone on with; the
-runs themselves go to --runs. `again` measures models that have been trained before anew. `page`
-makes docs/leaderboard.md of all results, and bench/out/leaderboard.json, of which `tools/tables.py`
-makes the table of compressed sizes in docs/quality.md. No figure is typed.
+as a file of its own under bench/out/leaderboard/. It can be stopped at any moment and gone on with:
+a training that was cut short is resumed. The runs themselves go to --runs. `again` measures models
+that have been trained before anew. `page` makes docs/leaderboard.md of all results, and
+bench/out/leaderboard.json, of which `tools/tables.py` makes the table of compressed sizes in
+docs/quality.md. No figure is typed.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def measure(
     with ForeignTime() as others:
         began = time.perf_counter()
         if (folder / "run.json").exists():
-            model = recurra.load(folder)
+            model = recurra.load(folder) if _finished(folder) else recurra.resume(folder)
         else:
             model = recurra.train(corpus, run=folder, preset=preset, **options)
         trained = time.perf_counter() - began
@@ -82,6 +83,7 @@ def measure(
         "preset": preset,
         "parameters": model.parameters,
         "trained_s": took[-1] if took else trained,
+        "budget_s": model.provenance["options"]["train"]["seconds"],
         "foreign_cores": others.cores if before is None else before["foreign_cores"],
         "trained_on": machine() if before is None else before.get("trained_on", before["machine"]),
         "provenance": model.provenance,
@@ -105,6 +107,11 @@ def measure(
     }
 
 
+def _finished(folder: Path) -> bool:
+    """Whether a run has come to its end."""
+    return bool(json.loads((folder / "run.json").read_text("utf-8"))["status"] == "finished")
+
+
 def others_sizes(data: bytes) -> dict[str, int]:
     """Return the sizes that other compressors come to, at their strongest."""
     from recurra.tasks.text.score import xz_size
@@ -123,6 +130,7 @@ def page(results: list[dict[str, Any]]) -> str:
         "# Leaderboard\n\nWhat each preset makes of public corpora, on text that it never saw: the "
         "last twentieth of each. Made by `tools/leaderboard.py` from real runs; what every figure "
         "means is said in [How good is it](quality.md).\n",
+        f"{_budgets(results)}\n",
         f"Bits per character, lower is better:\n\n{_overview(results)}\n",
         "`xz` may point back to anywhere in the text that is compressed, which a network that does "
         "not learn while it reads cannot: where a text repeats itself, xz is hard to beat.\n",
@@ -144,11 +152,41 @@ def _corpora(results: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(result["corpus"] for result in results))
 
 
+def _budgets(results: list[dict[str, Any]]) -> str:
+    """Say how long each preset was trained, and on how many cores."""
+    given: dict[str, set[float]] = {}
+    for result in results:
+        given.setdefault(result["preset"], set()).add(_budget(result))
+    told = [f"`{name}` {_times(times)}" for name, times in given.items()]
+    cores = {result.get("trained_on", result["machine"])["cores"] for result in results}
+    return (
+        f"Seconds of training given on each corpus, on {_times(cores)} cores: {', '.join(told)}. "
+        "These are short trainings: more time makes every one of these networks better."
+    )
+
+
+def _budget(result: dict[str, Any]) -> float:
+    """Return the seconds a training was given; of one that was given none, those it took."""
+    return float(result.get("budget_s") or round(result["trained_s"], -1))
+
+
+def _times(figures: set[float]) -> str:
+    low, high = min(figures), max(figures)
+    return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
+
+
 def _overview(results: list[dict[str, Any]]) -> str:
     """Return one line a corpus: every preset beside what needs no network."""
     presets = list(dict.fromkeys(result["preset"] for result in results))
     order = results[0]["score"]["kneser_ney_order"]
-    head = ["corpus", *(f"`{name}`" for name in presets), f"Kneser-Ney, order {order}", "xz -9e"]
+    took = {r["preset"]: _times({_budget(o) for o in results if o["preset"] == r["preset"]})
+            for r in results}  # fmt: skip
+    head = [
+        "corpus",
+        *(f"`{name}`, {took[name]} s" for name in presets),
+        f"Kneser-Ney, order {order}",
+        "xz -9e",
+    ]
     lines = [_line(head), _line(["---", *["--:"] * (len(head) - 1)])]
     for corpus in _corpora(results):
         rows = {row["preset"]: row["score"] for row in results if row["corpus"] == corpus}

@@ -52,6 +52,21 @@ def test_every_result_has_its_row_and_a_sample_cannot_leave_its_frame(leaderboar
     assert "zstd" not in page
 
 
+def test_the_seconds_that_were_given_are_told_plainly(leaderboard):
+    results = [result("poems", "small", 2.0), result("c", "small", 2.1) | {"budget_s": 600.0}]
+    page = leaderboard.page([result("poems", "tiny", 2.5) | {"trained_s": 31.2}, *results])
+    assert "on 2 cores: `tiny` 30, `small` 180 to 600." in page
+    assert "| corpus | `tiny`, 30 s | `small`, 180 to 600 s |" in page
+
+
+@pytest.mark.parametrize(("status", "ends"), [("finished", True), ("interrupted", False)])
+def test_a_training_that_was_cut_short_is_not_taken_for_a_whole_one(
+    leaderboard, tmp_path, status, ends
+):
+    (tmp_path / "run.json").write_text(f'{{"status": "{status}"}}', "utf-8")
+    assert leaderboard._finished(tmp_path) is ends
+
+
 def test_a_preset_that_was_not_measured_on_a_corpus_leaves_its_place_empty(leaderboard):
     results = [
         result("poems", "tiny", 2.5),
