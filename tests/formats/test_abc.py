@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from recurra.core.errors import FormatError
 from recurra.formats.abc import read_collection, read_tune, write_tune
 from recurra.formats.abc_keys import Key, length_text, parse_length, parse_metre
-from recurra.formats.abc_notes import bars, moved, sound
+from recurra.formats.abc_notes import after_bars, bars, count_bars, moved, sound
 
 HEAD = "X:1\nT:A tune\nM:4/4\nL:1/8\nK:G\n"
 
@@ -215,3 +215,14 @@ def test_a_moved_tune_is_spelt_by_its_degrees():
     tune = ("M:4/4", "K:G", '"D7/F#"', "^c", "F", "=f", "|]")
     assert moved(tune, 2) == ("M:4/4", "K:A", '"E7/G#"', "^d", "G", "=g", "|]")
     assert moved(tune, -2) == ("M:4/4", "K:F", '"C7/E"', "=B", "E", "_e", "|]")
+
+
+@pytest.mark.parametrize(
+    ("music", "count"),
+    [("d6|d6|]", 2), ("A|d6|d5|]", 2), ("A|d6|d5:|A|d6|d5:|", 4), ("A|d6|[1d6:|[2d5|]", 3),
+     ("d6|d2", 1)],
+)  # fmt: skip
+def test_bars_are_counted_as_they_are_written(music, count):
+    tune = read_tune(f"X:1\nM:6/8\nL:1/8\nK:D\n{music}")
+    assert count_bars(tune.tokens) == count
+    assert after_bars(tune.tokens, count) == len(tune.tokens) - (music == "d6|d2")

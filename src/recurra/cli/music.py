@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from recurra.cli import console
-from recurra.cli.flags import build, collect, options_from
+from recurra.cli.flags import build, collect, options_from, with_flag_names
 from recurra.cli.score import Watch
 from recurra.core.errors import ConfigError
 from recurra.core.sampling import SamplingOptions
 from recurra.engines import EngineOptions
 from recurra.formats import documents
+from recurra.formats.abc_notes import count_bars
 from recurra.tasks.music.compose import ComposeOptions
 from recurra.tasks.music.settings import CLASSES, DEFAULT, PRESETS
+from recurra.tasks.music.wishes import USUAL
 
 if TYPE_CHECKING:
     from recurra.core.notes import Piece
@@ -135,7 +137,8 @@ def _keys(training: Training) -> int:
     "--prime", type=click.Path(path_type=Path), metavar="FILE",
     help="Go on from this piece (.mid, .abc, .musicxml); with --given keep some of its voices.",
 )  # fmt: skip
-@options_from(ComposeOptions, SamplingOptions, names={"metre": "meter"})
+@options_from(ComposeOptions, names={"metre": "meter"})
+@options_from(SamplingOptions, defaults={"temperature": USUAL.temperature})
 @options_from(EngineOptions)
 @click.option("--title", default="", metavar="TEXT", help="Title of the piece.")
 @click.option(
@@ -159,7 +162,7 @@ def compose(
     from recurra.tasks.music.model import MusicModel
 
     how = build(ComposeOptions, flags)
-    sampling = build(SamplingOptions, flags)
+    sampling = build(SamplingOptions, flags, USUAL)
     engine = build(EngineOptions, flags)
     paths = [Path(part.strip()) for part in output.split(",")] if output else []
     for path in paths:
@@ -170,8 +173,12 @@ def compose(
             )
     loaded = MusicModel.load(model, **engine.model_dump())
     given = None if prime is None else _one_piece(prime)
-    with Watch("composing") as watch:
-        made = make(loaded, how, sampling, prime=given, title=title, progress=watch)
+    try:
+        with Watch("composing") as watch:
+            made = make(loaded, how, sampling, prime=given, title=title, progress=watch)
+    except ConfigError as error:
+        params = click.get_current_context().command.params
+        raise ConfigError(with_flag_names(str(error), error.field, params), error.field) from None
     if as_json:
         facts = {"model": str(loaded.path), "seed": made.seed,
                  "pieces": [one.facts() for one in made.pieces]}  # fmt: skip
@@ -197,11 +204,13 @@ def _write(made: Composed, path: Path) -> None:
 
 def _told(made: Composed) -> str:
     piece = made.pieces[0].piece
-    said = [
-        console.quantity(len(piece.notes), "note"),
-        console.quantity(-(-piece.length // piece.bar), "bar"),
-        console.duration(piece.duration_s),
-    ]
+    played = -(-piece.length // piece.bar)
+    count = console.quantity(played, "bar")
+    if piece.abc:
+        written = count_bars(piece.abc.split(" "))
+        count = console.quantity(written, "bar")
+        count += f" ({played:,} as played)" if played > written + 1 else ""
+    said = [console.quantity(len(piece.notes), "note"), count, console.duration(piece.duration_s)]
     more = f" (the first of {len(made.pieces):,})" if len(made.pieces) > 1 else ""
     return f"{', '.join(said)}{more}; seed {made.seed}"
 
@@ -276,14 +285,15 @@ def _pieces(model: MusicModel, files: Sequence[str], split: str, progress: Any) 
                 "files",
             )
         splits = corpus.splits if split == "all" else (split,)
-        found = [one.tokens for name in splits for one in corpus.of(name)]
+        pieces = [one.piece for name in splits for one in corpus.of(name)]
     else:
         music = read_music(files, resolution=settings.music.resolution, progress=progress)
         with_split = any(piece.split for piece in music.pieces) and split != "all"
         pieces = [p for p in music.pieces if not with_split or p.split == split]
-        found, notes = encode_for(model.vocabulary, pieces)
-        for note in notes[:SHOWN]:
-            console.err().print(f"left out    {note}")
+    # By the model's own vocabulary, whatever would be learned from the files today.
+    found, notes = encode_for(model.vocabulary, pieces)
+    for note in notes[:SHOWN]:
+        console.err().print(f"left out    {note}")
     if not found:
         raise ConfigError(f"there are no pieces of the split '{split}' to score.", "split")
     return found

@@ -82,6 +82,14 @@ class Key:
         return min(found, key=lambda key: (abs(key.fifths), -key.fifths))
 
 
+def is_key(text: str) -> bool:
+    """Whether a text names a key and nothing else: "G", "D Major", "F#m", "Ador"."""
+    match = _KEY.fullmatch(text.strip())
+    if match is None:
+        return False
+    return match[3] == "m" or match[3][:3].lower() in _SPELT.keys() - {"m"}
+
+
 def parse_metre(text: str) -> tuple[int, int] | None:
     """Return (6, 8) for "6/8", (4, 4) for "C", (2, 2) for "C|"; None for a free one."""
     text = text.strip()

@@ -75,6 +75,41 @@ def bars(tokens: Sequence[str]) -> list[Bar]:
     return found
 
 
+def count_bars(tokens: Sequence[str]) -> int:
+    """Return how many bars a tune has as it is written.
+
+    A short bar at the beginning of a part and what is missing of it at an end are one.
+    """
+    count, begun = 0, Fraction(0)
+    for bar in bars(tokens):
+        before = begun if bar.closed in SECTIONS else 0
+        if bar.full is None or bar.length + before >= bar.full:
+            count += 1
+        else:
+            begun = bar.length
+    return count
+
+
+def after_bars(tokens: Sequence[str], count: int) -> int:
+    """Return the place behind the bar line that ends full bar `count`, or the end.
+
+    A short bar at the beginning is none.
+    """
+    full: Fraction | None = None
+    length = Fraction(0)
+    for place, (token, duration) in enumerate(timed(tokens)):
+        if token.startswith(("M:", "[M:")):
+            metre = parse_metre(token.strip("[]").removeprefix("M:"))
+            full = Fraction(8 * metre[0], metre[1]) if metre else None
+        length += duration
+        if token in BARS:
+            count -= length > 0 and (full is None or length >= full)
+            length = Fraction(0)
+            if not count:
+                return place + 1
+    return len(tokens)
+
+
 def timed(tokens: Sequence[str]) -> Iterator[tuple[str, Fraction]]:
     """Yield each token with the time it takes, in eighths: tuplets counted, grace notes free."""
     ratio, left, grace = Fraction(1), 0, False

@@ -9,48 +9,20 @@ from typing import Any
 import numpy as np
 
 from recurra.core.errors import ConfigError
-from recurra.core.notes import TICKS, Piece
-from recurra.core.options import Options, knob
+from recurra.core.notes import Piece
 from recurra.core.sampling import SamplingOptions
-from recurra.formats.abc_keys import Key, parse_metre
+from recurra.formats.abc_keys import parse_metre
+from recurra.formats.abc_notes import after_bars
 from recurra.formats.abc_score import write_abc
 from recurra.learning.priming import draw_seed
-from recurra.tasks.music.generate import Progress, Rules, draw
-from recurra.tasks.music.grammar import FINAL, Table, TuneRules
+from recurra.tasks.music.generate import Progress, draw_pieces
+from recurra.tasks.music.grammar import FINAL
 from recurra.tasks.music.harmony import StepRules, harmonise
 from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.vocabulary import END, AbcVocabulary, PolyphonyVocabulary, Tokens
+from recurra.tasks.music.wishes import USUAL, ComposeOptions, key_of, rules_of, scale_of
 
-
-class ComposeOptions(Options):
-    """What is composed, and within which bounds."""
-
-    length: int = knob(2000, "most tokens of a piece, its beginning left out", low=1, high=10**6,
-                       unit="tokens")  # fmt: skip
-    samples: int = knob(1, "how many pieces", low=1, high=100_000)
-    seed: int | None = knob(None, "start of the random draws; none draws one and says it", low=0)
-    key: str | None = knob(None, "key of the piece, such as G, Em or Ador")
-    metre: str | None = knob(None, "metre of the piece, such as 6/8")
-    bars: int | None = knob(None, "how many bars, as they are written", low=1, high=10_000)
-    tempo: float | None = knob(
-        None, "quarter notes a minute; how the model's pieces go where nothing is said",
-        low=4, high=1000,
-    )  # fmt: skip
-    rules: bool = knob(
-        True, "only write what the notation allows: bars that add up, pitches from the top down"
-    )
-    voices: int = knob(4, "with given voices: how many sound together", low=2, high=16)
-    given: tuple[int, ...] = knob(
-        (), "voices of the given piece that are kept while the others are written, counted from 1 "
-        "at the top",
-    )  # fmt: skip
-    prime_bars: int | None = knob(
-        None, "go on after so many bars of the given piece", low=1, high=10_000
-    )
-    particles: int = knob(
-        32, "with given voices: hypotheses that are followed side by side", low=1, high=4096,
-        advanced=True,
-    )  # fmt: skip
+__all__ = ["ComposeOptions", "Composed", "Composition", "compose"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +90,7 @@ def compose(
         ConfigError: a setting that this kind of model does not have, or a prime that it cannot
         read.
     """
-    how, sampling = how or ComposeOptions(), sampling or SamplingOptions()
+    how, sampling = how or ComposeOptions(), sampling or USUAL
     seed = draw_seed(how.seed)
     words = model.vocabulary
     if how.given:
@@ -131,13 +103,15 @@ def compose(
         begun = 0
     else:
         start = [] if prime is None else _beginning(model, prime, how).tolist()
-        rules = _rules(model, how, start)
-        primes = [[END, *start]] * how.samples
-        drawn = draw(
-            model.network(), primes, sampling, length=how.length, seed=seed, rules=rules,
-            progress=progress,
+        takes = how.endings if how.bars is not None else 1
+        count = how.samples * takes
+        drawn = draw_pieces(
+            model.network(), [[END, *start]] * count, sampling, length=how.length, seed=seed,
+            rules=rules_of(words, how, start, count), progress=progress,
         )  # fmt: skip
-        made = [np.array([*start, *one.tolist()], np.int32) for one in drawn]
+        best = [max(drawn[n : n + takes], key=lambda one: one.ending)
+                for n in range(0, count, takes)]  # fmt: skip
+        made = [np.array([*start, *one.tokens.tolist()], np.int32) for one in best]
         begun = len(start)
     pieces = []
     for n, tokens in enumerate(made, 1):
@@ -153,9 +127,8 @@ def _finished(model: MusicModel, tokens: Tokens, how: ComposeOptions, name: str)
     if isinstance(model.vocabulary, AbcVocabulary):
         return piece
     metre = parse_metre(how.metre) if how.metre else None
-    return replace(
-        piece, metre=metre or piece.metre, key=Key.parse(how.key).name if how.key else ""
-    )
+    key = "" if how.key is None else key_of(how.key).name
+    return replace(piece, metre=metre or piece.metre, key=key)
 
 
 def _beginning(model: MusicModel, prime: Piece, how: ComposeOptions) -> Tokens:
@@ -165,9 +138,7 @@ def _beginning(model: MusicModel, prime: Piece, how: ComposeOptions) -> Tokens:
         tokens = words.encode(prime)
         texts = words.texts(tokens)
         if how.prime_bars is not None:
-            places = [n for n, text in enumerate(texts) if text == "|"]
-            end = places[how.prime_bars - 1] + 1 if how.prime_bars <= len(places) else len(texts)
-            return tokens[:end]
+            return tokens[: after_bars(texts, how.prime_bars)]
         while texts and texts[-1] in FINAL:
             texts.pop()
         # An open bar is finished by a plain line, after which the tune goes on.
@@ -177,63 +148,6 @@ def _beginning(model: MusicModel, prime: Piece, how: ComposeOptions) -> Tokens:
         kept = [n._replace(end=min(n.end, end)) for n in prime.notes if n.start < end]
         prime = replace(prime, notes=tuple(kept), length=min(prime.length, end))
     return words.encode(prime)
-
-
-def _rules(model: MusicModel, how: ComposeOptions, start: Sequence[int]) -> list[Rules] | None:
-    words = model.vocabulary
-    asked = next(
-        (name for name in ("key", "metre", "bars") if getattr(how, name) is not None), None
-    )
-    if isinstance(words, AbcVocabulary):
-        if asked and not how.rules:
-            raise ConfigError(f"{asked} is kept by the rules, which are off; drop one.", asked)
-        return _tune_rules(words, how, start) if how.rules else None
-    if isinstance(words, PolyphonyVocabulary):
-        if not (how.rules or asked):
-            return None
-        metre = parse_metre(how.metre) if how.metre else (4, 4)
-        if metre is None:
-            raise ConfigError(f"metre is {how.metre!r}, but has to be like 3/4.", "metre")
-        bar = TICKS * 4 * metre[0] // metre[1]
-        length = None if how.bars is None else max(1, how.bars * bar * words.resolution // TICKS)
-        scale = frozenset(Key.parse(how.key).scale()) if how.key else None
-        found: list[Rules] = []
-        for _ in range(how.samples):
-            rules = StepRules(words, length=length, scale=scale)
-            for token in start:
-                rules.take(int(token))
-            found.append(rules)
-        return found
-    if asked in ("key", "bars"):
-        raise ConfigError(
-            f"{asked} cannot be asked of a model of performances, which has no bars.", asked
-        )
-    return None
-
-
-def _tune_rules(words: AbcVocabulary, how: ComposeOptions, start: Sequence[int]) -> list[Rules]:
-    table = Table(words)
-    metre = key = ""
-    if how.metre:
-        parsed = parse_metre(how.metre)
-        metre = f"M:{parsed[0]}/{parsed[1]}" if parsed else f"M:{how.metre}"
-        _check_known(words, metre, "metre", "M:")
-    if how.key:
-        key = f"K:{Key.parse(how.key).name}"
-        _check_known(words, key, "key", "K:")
-    found: list[Rules] = []
-    for _ in range(how.samples):
-        rules = TuneRules(table, metre, key, how.bars)
-        for token in start:
-            rules.take(int(token))
-        found.append(rules)
-    return found
-
-
-def _check_known(words: AbcVocabulary, token: str, name: str, mark: str) -> None:
-    if token not in words.number:
-        known = sorted(text[2:] for text in words.tokens if text.startswith(mark))
-        raise ConfigError(f"{name} is '{token[2:]}', but the model knows {', '.join(known)}.", name)
 
 
 def _harmonised(
@@ -258,7 +172,7 @@ def _harmonised(
     given = [_by_voice(step, how) for step in frames]
     rules = StepRules(
         words, length=len(given), given=given, voices=how.voices,
-        scale=frozenset(Key.parse(how.key).scale()) if how.key else None,
+        scale=scale_of(how),
     )  # fmt: skip
     return harmonise(
         model.network(), rules, sampling, particles=how.particles, seed=seed, progress=progress

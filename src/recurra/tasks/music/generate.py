@@ -7,6 +7,7 @@ engine; with rules every token is drawn here, from the distribution that the rul
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -44,7 +45,18 @@ class Rules(Protocol):
         ...
 
 
-def draw(
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One piece that was drawn."""
+
+    tokens: Tokens
+    """Without the end."""
+    ending: float
+    """Log-probability of the last two tokens, the bar line (or end of step) and the end, as the
+    model has it where all may come; minus infinity without rules or where it did not end."""
+
+
+def draw_pieces(
     network: Network,
     primes: Sequence[Sequence[int] | Tokens],
     sampling: SamplingOptions,
@@ -54,7 +66,7 @@ def draw(
     lanes: Sequence[int] | None = None,
     rules: Sequence[Rules] | None = None,
     progress: Progress | None = None,
-) -> list[Tokens]:
+) -> list[Drawn]:
     """Return what follows each prime, up to the end of the piece, which is left out.
 
     Args:
@@ -65,7 +77,7 @@ def draw(
         progress: called with tokens drawn and the most there can be.
     """
     numbers = list(range(len(primes))) if lanes is None else list(lanes)
-    found: list[Tokens] = []
+    found: list[Drawn] = []
     for first in range(0, len(primes), LANES):
         part = slice(first, first + LANES)
         mine = None if rules is None else rules[part]
@@ -73,6 +85,20 @@ def draw(
             network, primes[part], sampling, length, seed, np.array(numbers[part]), mine, progress
         )
     return found
+
+
+def draw(
+    network: Network,
+    primes: Sequence[Sequence[int] | Tokens],
+    sampling: SamplingOptions,
+    *,
+    length: int,
+    seed: int,
+    lanes: Sequence[int] | None = None,
+) -> list[Tokens]:
+    """Return what follows each prime without rules; see `draw_pieces`."""
+    drawn = draw_pieces(network, primes, sampling, length=length, seed=seed, lanes=lanes)
+    return [one.tokens for one in drawn]
 
 
 def _draw(
@@ -84,7 +110,7 @@ def _draw(
     lanes: NDArray[np.integer],
     rules: Sequence[Rules] | None,
     progress: Progress | None,
-) -> list[Tokens]:
+) -> list[Drawn]:
     read: dict[tuple[int, ...], tuple[int, State]] = {}
     keys = [tuple(int(token) for token in prime) for prime in primes]
     for key in keys:
@@ -94,6 +120,8 @@ def _draw(
     state = join_states(network, [read[key][1] for key in keys])
     drawn: list[list[int]] = [[] for _ in primes]
     going = np.ones(len(primes), bool)
+    last = np.zeros(len(primes))
+    endings = np.full(len(primes), -np.inf)
     done = 0
     while done < length and going.any():
         if rules is None:
@@ -106,7 +134,12 @@ def _draw(
             count = 1
             logits, state = network.forward(tokens[None], state)
             uniforms = sampling_uniforms(seed, lanes, done, 1)[0]
-            rows = ruled(logits[0], rules, going, sampling, uniforms)[None]
+            log_probs = log_softmax(logits[0])
+            rows = ruled(log_probs, rules, going, sampling, uniforms)[None]
+            told = np.take_along_axis(log_probs, rows.T, axis=1)[:, 0]
+            ended = going & (rows[0] == END)
+            endings[ended] = last[ended] + told[ended]
+            last = told
         for row in rows:
             for b in np.flatnonzero(going).tolist():
                 token = int(row[b])
@@ -119,23 +152,24 @@ def _draw(
         done += count
         if progress is not None:
             progress(done, length)
-    return [np.array(one, np.int32) for one in drawn]
+    pairs = zip(drawn, endings.tolist(), strict=True)
+    return [Drawn(np.array(tokens, np.int32), ending) for tokens, ending in pairs]
 
 
 def ruled(
-    logits: NDArray[np.floating],
+    log_probs: NDArray[np.float64],
     rules: Sequence[Rules],
     going: NDArray[np.bool_],
     sampling: SamplingOptions,
     uniforms: NDArray[np.float64],
 ) -> NDArray[np.int64]:
-    """Draw one token a row of `logits` [B, V] among those that the rules allow."""
-    log_probs = log_softmax(logits)
+    """Draw one token a row of `log_probs` [B, V] among those that the rules allow."""
+    kept = log_probs.copy()
     for b in np.flatnonzero(going).tolist():
         allowed = rules[b].allowed()
         if allowed is not None:
-            log_probs[b] = masked(log_probs[b], allowed)
-    return choose(distribution(log_probs, sampling), uniforms, resample=sampling.resample)
+            kept[b] = masked(log_probs[b], allowed)
+    return choose(distribution(kept, sampling), uniforms, resample=sampling.resample)
 
 
 def masked(log_probs: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np.float64]:

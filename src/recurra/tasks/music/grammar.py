@@ -53,6 +53,8 @@ class Table:
         self.final = mask(lambda t: t in FINAL)
         self.opening = mask(lambda t: t == "|:")
         self.endings = mask(lambda t: t[0] == "[" and t[1:2].isdigit())
+        self.first_endings = mask(lambda t: t[0] == "[" and t[1:2] == "1")
+        self.later_endings = self.endings & ~self.first_endings
         self.new_metre = mask(lambda t: t.startswith("[M:"))
         self.new_key = mask(lambda t: t.startswith("[K:"))
         self.tuplets = mask(lambda t: t[0] == "(" and len(t) > 1)
@@ -72,6 +74,7 @@ class Table:
         )  # fmt: skip
         self.free = ~structure
         """Chord symbols, decorations, slurs: they take no time and stand before a note."""
+        self.chords = mask(lambda t: t[0] == '"')
         self.free[END] = False
 
     def named(self, text: str) -> Mask:
@@ -109,9 +112,13 @@ class TuneRules:
     last: str = ""
     waiting: int = 0
     """Chord symbols and decorations that stand before a note to come."""
+    chorded: bool = False
+    """Whether a chord symbol stands before the note to come; a second one would never sound."""
     slurs: int = 0
     tonic: str = ""
     """The key that holds."""
+    ending: bool = False
+    """Whether this part has come to its first ending."""
 
     def allowed(self) -> Mask:
         """Return which tokens may come next."""
@@ -160,18 +167,25 @@ class TuneRules:
         found &= np.abs(ends - np.round(ends)) < CLOSE
         return found
 
+    def _second(self) -> bool:
+        """Whether an ending that begins here is one for a later time."""
+        return self.ending and self.last in (":|", "::")
+
     def _before_sounds(self) -> Mask:
         table, room = self.table, self.full - self.position
         if room < CLOSE:
             return np.zeros(len(table.texts), bool)
         # A few marks before a note, or a model that has learned nothing yet would go on for ever.
         found = (table.free | table.grace_open) & (self.waiting < MARKS)
+        if self.chorded:
+            found &= ~table.chords
         if not self.left:
             found = found | (table.tuplets & (table.spans * 0.5 <= room + CLOSE))
         begins = self.last in BARS | {""} or self.last[:3] in ("[K:", "[M:")
         if self.position < CLOSE and not self.waiting and begins:
             # The key or the metre may change, and an ending begin, where a bar begins.
-            found = found | table.endings if self.last in BARS else found
+            if self.last in BARS:
+                found = found | (table.later_endings if self._second() else table.first_endings)
             found = found | (table.new_metre & (not self.metre) & (self.bars is None))
             if not self.key:
                 found = found | (table.new_key & ~table.named(f"[K:{self.tonic}]"))
@@ -221,6 +235,7 @@ class TuneRules:
             self.ratio, self.first = float(ratio), 0.0
         elif self.table.endings[token]:
             self.fresh = False
+            self.ending = bool(self.table.first_endings[token])
         elif text == "(":
             self.slurs += 1
             self.waiting += 1
@@ -228,12 +243,13 @@ class TuneRules:
             self.slurs = max(0, self.slurs - 1)
         elif self.table.free[token]:
             self.waiting += 1
+            self.chorded = self.chorded or bool(self.table.chords[token])
         if text and not self.table.keys[token]:
             self.last = text if self.place > 2 else ""
 
     def _sound(self, length: float) -> None:
         self.position += length * self.ratio
-        self.waiting = 0
+        self.waiting, self.chorded = 0, False
         if self.left:
             self.first = self.first or length
             self.left -= 1
@@ -242,7 +258,9 @@ class TuneRules:
 
     def _end_bar(self, text: str) -> None:
         complete = self.position > self.full - CLOSE
-        if complete or (self.position + self.pickup > self.full - CLOSE and self.position > 0):
+        # What is missing of a short first bar stands at the end of a part, and nowhere else.
+        rest = self.position + self.pickup > self.full - CLOSE and text in SECTIONS
+        if complete or (rest and self.position > 0):
             self.count += 1
         elif self.position > 0:
             self.pickup = self.position
