@@ -1,12 +1,15 @@
-"""The order of the tests."""
+"""The order of the tests, and no deadline for generated cases: a busy machine is no bug."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 BROWSER = Path(__file__).parent / "browser"
+settings.register_profile("recurra", deadline=None)
+settings.load_profile("recurra")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

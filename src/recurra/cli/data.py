@@ -128,7 +128,7 @@ def _find(name: str) -> Dataset:
     """Return a text or a set of music. Raises `ConfigError` with the nearest name."""
     from recurra.datasets import music, registry
 
-    return (music if name.lower() in music.names() else registry).find(name)
+    return music.find(name) if name.lower() in music.names() else registry.find(name)
 
 
 def _next(dataset: Dataset) -> str:

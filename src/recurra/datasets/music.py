@@ -81,7 +81,7 @@ def resolve_music(
     Raises: as `get_music`; `ConfigError` for a word that is nearly the name of one.
     """
     found: list[str] = []
-    for given in map(os.fspath, inputs):
+    for given in [os.fspath(one) for one in inputs]:
         if name := set_name(given):
             found += map(str, get_music(name, progress))
         else:

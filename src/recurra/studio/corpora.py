@@ -14,7 +14,7 @@ import numpy as np
 from recurra.core import random
 from recurra.core.errors import ConfigError, FormatError, RecurraError
 from recurra.datasets import registry
-from recurra.datasets.catalogue import CATALOGUE, Dataset
+from recurra.datasets.catalogue import CATALOGUE, PREFIX, Dataset
 from recurra.formats.encodings import looks_like_text
 from recurra.formats.sources import Document
 from recurra.studio import home
@@ -82,7 +82,7 @@ class Corpora:
             dataset = self._dataset(id)
             if not entry.ready:
                 raise ConflictError(f"{dataset.title} is not on this computer yet; fetch it first.")
-            named = f"{registry.PREFIX}{dataset.name}"
+            named = f"{PREFIX}{dataset.name}"
             return Source(id, dataset.name, registry.open_dataset(dataset.name), [named])
         path = self._path(id) / TEXT
         return Source(id, entry.name, [Document.of_file(path, entry.name)], [str(path.absolute())])
@@ -90,7 +90,7 @@ class Corpora:
     def known_as(self, sha256: str | None, inputs: list[str]) -> CorpusEntry | None:
         """Return the text that a model was trained on, by what its file says; None if not here."""
         for name in inputs[:1]:
-            name = name.removeprefix(registry.PREFIX)
+            name = name.removeprefix(PREFIX)
             if name in registry.names():
                 return _public(registry.find(name))
         for path in home.members(self.folder, DOCUMENT):

@@ -53,7 +53,7 @@ class TestTunes:
                 n[:3] for n in piece.notes
             ]
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(st.randoms(use_true_random=False), st.integers(1, 6))
     def test_whatever_the_rules_allow_survives_its_file_and_midi(self, draw, count):
         rules = TuneRules(TABLE, bars=count)
@@ -169,7 +169,7 @@ class TestTunes:
 
 
 class TestChords:
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=15)
     @given(st.integers(0, 10_000), st.sampled_from([0.5, 1.0, 3.0]))
     def test_pitches_descend_and_steps_are_counted(self, seed, temperature):
         sampling = SamplingOptions(temperature=temperature)
