@@ -21,11 +21,11 @@ from recurra.studio.schema_series import (
     SeriesFacts,
 )
 from recurra.tasks.series import metrics
-from recurra.tasks.series.encode import cut, read_inputs
 from recurra.tasks.series.evaluate import evaluate as measure
 from recurra.tasks.series.model import SeriesModel
 from recurra.tasks.series.panel import Panel
 from recurra.tasks.series.task import begins
+from recurra.tasks.series.windows import cut, read_inputs
 
 Array = NDArray[Any]
 SHOWN = 2_000

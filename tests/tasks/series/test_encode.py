@@ -7,20 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from recurra.tasks.series.encode import (
-    anchors,
-    choose_encoding,
-    cut,
-    encode_series,
-    fill,
-    read_inputs,
-    scale_of,
-    wanted,
-)
+from recurra.tasks.series.encode import encode_series, fill, scale_of
+from recurra.tasks.series.encoding import choose_encoding
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import build_panel
 from recurra.tasks.series.settings import gather
 from recurra.tasks.series.task import SeriesTask
+from recurra.tasks.series.windows import anchors, cut, read_inputs, wanted
 from tests.tasks.series.toy import QUICK, panel
 
 DIRECT = SeriesOptions(horizon=30, season=12, direct=True)

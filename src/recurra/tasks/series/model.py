@@ -19,7 +19,8 @@ from recurra.engines.base import Network
 from recurra.formats.dates import Frequency
 from recurra.formats.model_file import load_model, save_model
 from recurra.learning.locate import find_model
-from recurra.tasks.series.encode import Encoding, Scaled, encode_series
+from recurra.tasks.series.encode import Scaled, encode_series
+from recurra.tasks.series.encoding import Encoding
 from recurra.tasks.series.panel import Panel
 from recurra.tasks.series.predict import Forecast, Progress, forecast
 from recurra.tasks.series.settings import Settings

@@ -15,16 +15,10 @@ from recurra.core.errors import ConfigError
 from recurra.core.spec import Quantiles, ValueHead
 from recurra.engines.base import Network, State
 from recurra.engines.heads import draw, mean_of, quantiles_of
-from recurra.tasks.series.encode import (
-    Buffer,
-    Encoding,
-    Scaled,
-    anchors,
-    calendar_of,
-    cut,
-    read_inputs,
-)
+from recurra.tasks.series.encode import Scaled, calendar_of
+from recurra.tasks.series.encoding import Encoding
 from recurra.tasks.series.task import begins
+from recurra.tasks.series.windows import Buffer, anchors, cut, read_inputs
 
 Array = NDArray[Any]
 Progress = Callable[[int, int], None]

@@ -12,18 +12,11 @@ from recurra.core import random
 from recurra.core.errors import ConfigError
 from recurra.engines.base import Batch, Network, Report
 from recurra.learning.task import Sample, Window
-from recurra.tasks.series.encode import (
-    Buffer,
-    Encoding,
-    Scaled,
-    choose_encoding,
-    cut,
-    encode_series,
-    read_inputs,
-    wanted,
-)
+from recurra.tasks.series.encode import Scaled, encode_series
+from recurra.tasks.series.encoding import Encoding, choose_encoding
 from recurra.tasks.series.panel import Panel
 from recurra.tasks.series.settings import Settings
+from recurra.tasks.series.windows import Buffer, cut, read_inputs, wanted
 
 Array = NDArray[Any]
 VALIDATION_ROWS = 64
