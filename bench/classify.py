@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.common import OUT, machine
 from recurra.formats.labelled import Labelled, read_labelled
-from recurra.tasks.series.labels.model import learn
+from recurra.tasks.series.labels.training import learn
 
 
 def nearest(train: Labelled, test: Labelled) -> list[str]:

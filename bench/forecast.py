@@ -35,7 +35,7 @@ from recurra.tasks.series.evaluate import NINE
 from recurra.tasks.series.panel import Panel
 from recurra.tasks.series.read import read_panel
 from recurra.tasks.series.settings import gather
-from recurra.tasks.series.training import prepare
+from recurra.tasks.series.training import finished, prepare
 
 HERE = Path(__file__).parent
 STATS = HERE / ".statsforecast" / "bin" / "python"
@@ -60,7 +60,7 @@ def ours(given: argparse.Namespace) -> tuple[Facts, Facts]:
     training = prepare(panel.without_last(backs[0]), gather(values))
     before, started = time.process_time(), time.perf_counter()
     with ForeignTime() as foreign:
-        model = training.model(training.run())
+        model = finished(training, training.run())
     facts = {
         "train_cpu_seconds": time.process_time() - before,
         "train_seconds": time.perf_counter() - started,

@@ -21,7 +21,7 @@ from recurra.tasks.series.evaluate import Evaluation, evaluate
 from recurra.tasks.series.panel import Panel, build_panel
 from recurra.tasks.series.read import read_panel
 from recurra.tasks.series.settings import gather
-from recurra.tasks.series.training import prepare
+from recurra.tasks.series.training import finished, prepare
 
 
 def shops(count: int = 30, hours: int = 24 * 7 * 6) -> Panel:
@@ -53,7 +53,7 @@ def learn(panel: Panel, horizon: int, **settings: Any) -> Evaluation:
         **settings,
     }
     training = prepare(panel.without_last(horizon), gather({"horizon": horizon, **how}))
-    model = training.model(training.run())
+    model = finished(training, training.run())
     return evaluate(model, panel, horizon)
 
 

@@ -60,11 +60,14 @@ __all__ = [
 ]
 
 
-def load(path: Any, **engine: Any) -> Model:
-    """Read a model file or the best model of a run folder; see `Model.load`."""
-    from recurra.tasks.text.model import Model
+def load(path: Any, **engine: Any) -> Any:
+    """Open a model file, or the best model of a run folder, as whatever it is a model of.
 
-    return Model.load(path, **engine)
+    A text's is a `Model`, a forecast's a `SeriesModel`, and so on; see `learning.registry.load`.
+    """
+    from recurra.learning import registry
+
+    return registry.load(path, **engine)
 
 
 def __getattr__(name: str) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recurra.tasks.series.labels.model import Classifier
-from recurra.tasks.series.labels.model import prepare as prepare_labels
+from recurra.tasks.series.labels.training import prepare as prepare_labels
 from recurra.tasks.series.model import SeriesModel
 from recurra.tasks.series.numbers.model import NumberModel
 from recurra.tasks.series.numbers.training import prepare as prepare_numbers

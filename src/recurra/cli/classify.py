@@ -50,7 +50,7 @@ def train(file: str, run: Path | None, overwrite: bool, **flags: Any) -> None:
     from recurra.cli.progress import ProgressListener, conclude
     from recurra.core.parameters import parameter_count
     from recurra.learning.run_folder import RunFolder
-    from recurra.tasks.series.labels.model import prepare
+    from recurra.tasks.series.labels.training import prepare
 
     values: dict[str, Any] = {}
     for kind in CLASSES.values():

@@ -18,7 +18,7 @@ from recurra.tasks.series.settings import CLASSES, DEFAULTS
 if TYPE_CHECKING:
     from recurra.tasks.series.model import SeriesModel
     from recurra.tasks.series.panel import Panel
-    from recurra.tasks.series.training import Training
+    from recurra.tasks.series.training import SeriesTraining
 
 
 @click.group()
@@ -55,7 +55,7 @@ def train(file: str, run: Path | None, overwrite: bool, **flags: Any) -> None:
     """
     from recurra.cli.progress import ProgressListener, conclude
     from recurra.learning.run_folder import RunFolder
-    from recurra.tasks.series.training import prepare_file
+    from recurra.tasks.series.training import finished, prepare_file
 
     values: dict[str, Any] = {}
     for kind in CLASSES.values():
@@ -74,11 +74,11 @@ def train(file: str, run: Path | None, overwrite: bool, **flags: Any) -> None:
         with ProgressListener() as shown:
             outcome = training.run(folder, [shown])
         if outcome.reason != "interrupted":
-            training.model(outcome, folder.path)
+            finished(training, outcome, folder.path)
     conclude(outcome, folder.path, f"recurra forecast predict {folder.path}")
 
 
-def _print_facts(file: str, training: Training) -> None:
+def _print_facts(file: str, training: SeriesTraining) -> None:
     """Say what was read, and what is about to be learned, by what, on what."""
     from recurra.core.parameters import parameter_count
 

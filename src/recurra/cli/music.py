@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from recurra.core.notes import Piece
     from recurra.tasks.music.compose import Composed
     from recurra.tasks.music.model import MusicModel
-    from recurra.tasks.music.training import Training
+    from recurra.tasks.music.training import MusicTraining
 
 KINDS = ("mid", "abc", "musicxml", "wav", "ogg", "flac", "svg", "png")
 SHOWN = 5
@@ -101,7 +101,7 @@ def train(
     conclude(outcome, folder.path, f"recurra music compose {folder.path} --output tune.mid")
 
 
-def _print_facts(files: Sequence[str], training: Training) -> None:
+def _print_facts(files: Sequence[str], training: MusicTraining) -> None:
     """Say what was read and left out, and what is about to be learned by what."""
     from recurra.cli.inspect import describe
 
@@ -127,7 +127,7 @@ def _print_facts(files: Sequence[str], training: Training) -> None:
     err(f"engine      {training.engine.describe()}")
 
 
-def _keys(training: Training) -> int:
+def _keys(training: MusicTraining) -> int:
     return max(len(one) for one in training.task.corpus.variants)
 
 

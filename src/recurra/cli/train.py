@@ -13,7 +13,7 @@ from recurra.tasks.text.presets import DEFAULT, PRESETS
 from recurra.tasks.text.settings import CLASSES
 
 if TYPE_CHECKING:
-    from recurra.tasks.text.training import Training
+    from recurra.tasks.text.training import TextTraining
 
 
 def _presets() -> str:
@@ -93,7 +93,7 @@ def train(
     conclude(outcome, folder.path)
 
 
-def _print_facts(files: tuple[str, ...], training: Training) -> None:
+def _print_facts(files: tuple[str, ...], training: TextTraining) -> None:
     """Say what is about to be learned, by what, on what; advice in between."""
     from recurra.cli.inspect import describe
     from recurra.tasks.text.advice import advice

@@ -21,11 +21,10 @@ from recurra.learning.loop import Outcome, train
 from recurra.learning.options import TrainOptions
 from recurra.learning.requests import withdraw_all
 from recurra.learning.run_folder import BEST, CHECKPOINT, RUN, RunFolder, read_document
+from recurra.learning.settings import BUDGETS
 from recurra.learning.task import Task
 
 AnyOptions = TypeVar("AnyOptions", bound=Options)
-
-BUDGETS = ("steps", "epochs", "seconds")
 
 
 def build(

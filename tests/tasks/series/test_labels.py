@@ -8,8 +8,8 @@ import pytest
 from recurra.core.errors import ConfigError, FormatError
 from recurra.formats.labelled import Labelled, read_labelled
 from recurra.formats.sources import Document
-from recurra.tasks.series.labels.model import learn
 from recurra.tasks.series.labels.task import LabelOptions, choose_reading, side_by_side
+from recurra.tasks.series.labels.training import learn
 
 
 def bumps(count=40, seed=0):

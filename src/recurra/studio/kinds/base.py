@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from recurra.core.options import Options
-from recurra.learning.events import Listener
+from recurra.learning import training as learning
 from recurra.learning.loop import Outcome
-from recurra.learning.run_folder import RunFolder
 from recurra.studio.schema import Preset
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -37,14 +36,8 @@ class Example:
     file: Path
 
 
-class Training(Protocol):
-    """A training that is ready to run."""
-
-    def describe(self) -> dict[str, Any]:
-        """Return what `RunFolder.create` is given."""
-
-    def run(self, folder: RunFolder | None = None, listeners: Sequence[Listener] = ()) -> Outcome:
-        """Train to the end of the budget."""
+Training = learning.Training[Any, Any]
+"""A training of whatever kind, ready to run."""
 
 
 class Kind(Protocol):

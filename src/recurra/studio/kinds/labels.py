@@ -70,14 +70,14 @@ def survey(files: Sequence[Path], options: Settings) -> dict[str, Any]:
 
 def budgeted(options: Settings, preset: str | None) -> bool:
     """Whether settings have a budget. Raises `ConfigError` for a setting that cannot be."""
-    from recurra.tasks.series.labels.model import gather
+    from recurra.tasks.series.labels.training import gather
 
     return gather(options).train.budget is not None
 
 
 def prepare(inputs: Sequence[str], name: str, options: Settings, preset: str | None) -> Training:
     """Read labelled series and build the network."""
-    from recurra.tasks.series.labels.model import prepare as ready
+    from recurra.tasks.series.labels.training import prepare as ready
 
     return ready(inputs[0], options)
 

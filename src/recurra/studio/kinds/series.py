@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from recurra.core.errors import FormatError
 from recurra.core.spec import Cell
@@ -115,10 +115,10 @@ def prepare(inputs: Sequence[str], name: str, options: Settings, preset: str | N
 
 def finish(training: Training, outcome: Any, folder: Path) -> None:
     """Calibrate the intervals, where that is wanted."""
-    from recurra.tasks.series.training import Training as SeriesTraining
+    from recurra.tasks.series.training import finished
 
     if outcome.reason != "interrupted":
-        cast(SeriesTraining, training).model(outcome, folder)
+        finished(training, outcome, folder)
 
 
 def load(file: Path) -> Any:

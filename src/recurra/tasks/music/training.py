@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recurra.core.errors import ConfigError
 from recurra.datasets.catalogue import PREFIX
 from recurra.datasets.music import set_name
-from recurra.engines.base import Engine, Network
-from recurra.learning import loop
 from recurra.learning.events import Listener
-from recurra.learning.resume import build, describe
-from recurra.learning.run_folder import RunFolder
+from recurra.learning.training import Training, best_weights, pass_on_interrupt
 from recurra.tasks.music.corpus import load_corpus
 from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.reading import Progress
@@ -25,42 +20,7 @@ from recurra.tasks.music.task import MusicTask
 Inputs = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
-    """A training that is ready to run: the files are read, the network has its first weights."""
-
-    task: MusicTask
-    settings: Settings
-    engine: Engine
-    network: Network
-    inputs: list[str]
-    """Where the files are found again."""
-
-    def describe(self) -> dict[str, Any]:
-        """Return what the run folder keeps of it, for `RunFolder.create`."""
-        described = describe(
-            self.task,
-            engine=self.engine,
-            train=self.settings.train,
-            optimiser=self.settings.optimiser,
-            engine_options=self.settings.engine,
-            recorded=self.settings.to_json(),
-        )
-        return {**described, "inputs": self.inputs}
-
-    def run(
-        self, folder: RunFolder | None = None, listeners: Sequence[Listener] = ()
-    ) -> loop.Outcome:
-        """Train to the end of the budget; see `learning.loop.train` for what is raised."""
-        return loop.train(
-            self.task,
-            self.network,
-            self.settings.train,
-            engine_description=self.engine.describe(),
-            run=folder,
-            listeners=listeners,
-            recorded=self.settings.to_json(),
-        )
+MusicTraining = Training[MusicTask, Settings]
 
 
 def prepare(
@@ -69,7 +29,7 @@ def prepare(
     *,
     preset: str | None = None,
     progress: Progress | None = None,
-) -> Training:
+) -> MusicTraining:
     """Read the music and build the network.
 
     Args:
@@ -86,9 +46,8 @@ def prepare(
     named = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
     corpus = load_corpus(named, settings.music, progress=progress)
     task = MusicTask(corpus, settings, [os.fspath(one) for one in named])
-    engine, network = build(task.spec, settings.train, settings.optimiser, settings.engine)
     # Patterns and folders are kept as they were named; only where they are is made certain.
-    return Training(task, settings, engine, network, [_kept(os.fspath(one)) for one in named])
+    return Training.of(task, settings, [_kept(os.fspath(one)) for one in named])
 
 
 def _kept(given: str) -> str:
@@ -122,15 +81,8 @@ def train(
         KeyboardInterrupt: Ctrl-C; what was learned is in the run folder, where there is one.
     """
     training = prepare(inputs, options, preset=preset)
-    if run is None:
-        outcome = training.run(None, listeners)
-    else:
-        with RunFolder.create(Path(run), training.describe()) as folder:
-            outcome = training.run(folder, listeners)
-    if outcome.reason == "interrupted":
-        raise KeyboardInterrupt
+    outcome = training.run_in(None if run is None else Path(run), listeners)
+    pass_on_interrupt(outcome)
     if run is not None:
         return MusicModel.load(run)
-    if outcome.weights is None:
-        raise ConfigError("the training ended before its first step, so there is no model.")
-    return MusicModel(outcome.weights, outcome.document, engine=training.settings.engine)
+    return MusicModel(best_weights(outcome), outcome.document, engine=training.settings.engine)

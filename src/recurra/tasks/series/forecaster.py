@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 
 from recurra.core.errors import ConfigError
 from recurra.learning.events import Listener
-from recurra.learning.run_folder import RunFolder
 from recurra.tasks.series.frames import Frame, Origin, ahead_of_frame, panel_of_frame, to_frame
 from recurra.tasks.series.model import PATHS, PanelForecast, SeriesModel
 from recurra.tasks.series.options import ColumnOptions
 from recurra.tasks.series.panel import Panel
 from recurra.tasks.series.settings import Settings, gather
-from recurra.tasks.series.training import prepare
+from recurra.tasks.series.training import finished, prepare
 
 Array = NDArray[Any]
 NAME = "Recurra"
@@ -97,13 +96,8 @@ class Forecaster:
     def _fit_panel(self, panel: Panel, run: str | os.PathLike[str] | None = None) -> None:
         self._panel = panel
         training = prepare(panel, self.settings, "data frame")
-        if run is None:
-            outcome = training.run(None, self.listeners)
-            self.model = training.model(outcome)
-            return
-        with RunFolder.create(Path(run), training.describe()) as folder:
-            outcome = training.run(folder, self.listeners)
-        self.model = training.model(outcome, Path(run))
+        where = None if run is None else Path(run)
+        self.model = finished(training, training.run_in(where, self.listeners), where)
 
     def predict(
         self,

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.core.errors import ConfigError, FormatError
-from recurra.core.parameters import Params, parameter_count
-from recurra.core.spec import Spec, ValueHead
-from recurra.engines import EngineOptions, select
-from recurra.engines.base import Network
+from recurra.core.errors import ConfigError
+from recurra.core.spec import ValueHead
 from recurra.formats.dates import Frequency
-from recurra.formats.model_file import load_model, save_model
-from recurra.learning.locate import find_model
+from recurra.learning.trained import TrainedModel
 from recurra.tasks.series.encode import Scaled, encode_series
 from recurra.tasks.series.encoding import Encoding
 from recurra.tasks.series.panel import Panel
@@ -49,90 +43,34 @@ class PanelForecast:
         return self.forecast.quantiles[..., place]
 
 
-class SeriesModel:
-    """A forecasting model.
+class SeriesModel(TrainedModel):
+    """A forecasting model, built and loaded as every `TrainedModel` is."""
 
-    Args:
-        weights: as `core.parameters.parameter_shapes` names them.
-        document: what a model file keeps: "spec", "task", "provenance".
-        engine: who computes; by default the fastest one here.
-        path: the file it came from, for messages.
-    Raises:
-        FormatError: the document is not one of a forecasting model.
-    """
+    KIND = "series"
+    CALLED = "of series"
+    PURPOSE = "train"
 
-    def __init__(
-        self,
-        weights: Params,
-        document: Mapping[str, Any],
-        *,
-        engine: EngineOptions | None = None,
-        path: Path | None = None,
-    ) -> None:
-        self.weights = weights
-        self.document = dict(document)
-        self.engine = engine or EngineOptions()
-        self.path = path
-        self._network: Network | None = None
-        where = f"{path}: " if path else ""
-        try:
-            task = document["task"]
-            if task["kind"] != "series":
-                raise FormatError(f"{where}this is a model of {task['kind']}, not of series.")
-            self.spec = Spec.parse(document["spec"])
-            self.encoding = Encoding.parse(task["encoding"])
-            self.settings = Settings.from_json(task["options"])
-            self.frequency = Frequency(**task["frequency"])
-            self.calibration = np.array(task.get("calibration") or (), np.float64)
-            self.past = tuple(task["past"])
-            self.future = tuple(task["future"])
-            self.static = tuple(task["static"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{where}the model's task lacks {error}.") from None
+    def _open(self, task: Mapping[str, Any]) -> None:
+        self.encoding = Encoding.parse(task["encoding"])
+        self.settings = Settings.from_json(task["options"])
+        self.frequency = Frequency(**task["frequency"])
+        self.calibration = np.array(task.get("calibration") or (), np.float64)
+        self.past = tuple(task["past"])
+        self.future = tuple(task["future"])
+        self.static = tuple(task["static"])
         head, width = self.spec.head, self.spec.input.features
         if not isinstance(head, ValueHead) or head.horizon != self.encoding.horizon:
-            raise FormatError(f"{where}the network's head is not one of this model's forecasts.")
+            raise self._refusal("the network's head is not one of this model's forecasts.")
         if width != self.encoding.features:
-            raise FormatError(
-                f"{where}the network reads {width} numbers, but the encoding makes "
+            raise self._refusal(
+                f"the network reads {width} numbers, but the encoding makes "
                 f"{self.encoding.features}."
             )
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], **engine: Any) -> Self:
-        """Read a model file, or the best model of a run folder.
-
-        Raises: `FormatError` where there is none, or it is damaged, or no forecasting model.
-        """
-        file = find_model(path)
-        weights, document = load_model(file)
-        return cls(weights, document, engine=EngineOptions(**engine), path=file)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model as one file, whole or not at all."""
-        save_model(Path(path), self.weights, self.document)
-
-    @property
-    def parameters(self) -> int:
-        """How many numbers it has learned."""
-        return parameter_count(self.spec)
 
     @property
     def horizon(self) -> int:
         """How far ahead it was trained to forecast."""
         return self.settings.series.horizon
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """Where it came from."""
-        return dict(self.document.get("provenance", {}))
-
-    def network(self) -> Network:
-        """Return the network, built when first asked for."""
-        if self._network is None:
-            engine = select(self.spec, self.engine, "train")
-            self._network = engine.build(self.spec, self.weights)
-        return self._network
 
     def encode(self, panel: Panel, ahead: Mapping[str, Array] | None = None) -> list[Scaled]:
         """Bring series to what the network reads.

@@ -3,83 +3,52 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recurra.core.errors import ConfigError, FormatError
-from recurra.engines.base import Engine, Network
+from recurra.core.errors import FormatError
 from recurra.formats import documents
 from recurra.formats.model_file import save_model
 from recurra.learning import loop
-from recurra.learning.events import Listener
-from recurra.learning.resume import build, describe
-from recurra.learning.run_folder import BEST, RUN, RunFolder
+from recurra.learning.run_folder import BEST, RUN
+from recurra.learning.training import Training, best_weights, pass_on_interrupt
 from recurra.tasks.series.model import SeriesModel
 from recurra.tasks.series.panel import Panel
 from recurra.tasks.series.read import Source, read_panel
 from recurra.tasks.series.settings import Settings, gather
 from recurra.tasks.series.task import SeriesTask
 
+SeriesTraining = Training[SeriesTask, Settings]
 
-@dataclass(frozen=True, slots=True)
-class Training:
-    """A training that is ready to run: the series are read, the network has its first weights."""
 
-    task: SeriesTask
-    settings: Settings
-    engine: Engine
-    network: Network
-    inputs: list[str]
-    """Where the series are found again; empty where they came from memory."""
+def finished(
+    training: SeriesTraining, outcome: loop.Outcome, run: Path | None = None
+) -> SeriesModel:
+    """Return the model of a training that has ended, calibrated where that is wanted.
 
-    def describe(self) -> dict[str, Any]:
-        """Return what the run folder keeps of it, for `RunFolder.create`."""
-        described = describe(
-            self.task, engine=self.engine, train=self.settings.train,
-            optimiser=self.settings.optimiser, engine_options=self.settings.engine,
-            recorded=self.settings.to_json(),
-        )  # fmt: skip
-        return {**described, "inputs": self.inputs}
-
-    def run(
-        self, folder: RunFolder | None = None, listeners: Sequence[Listener] = ()
-    ) -> loop.Outcome:
-        """Train to the end of the budget; see `learning.loop.train` for what is raised."""
-        return loop.train(
-            self.task, self.network, self.settings.train,
-            engine_description=self.engine.describe(), run=folder, listeners=listeners,
-            recorded=self.settings.to_json(),
-        )  # fmt: skip
-
-    def model(self, outcome: loop.Outcome, run: Path | None = None) -> SeriesModel:
-        """Return the model of a training that has ended, calibrated where that is wanted.
-
-        Raises: `KeyboardInterrupt` where a person stopped it.
-        """
-        if outcome.reason == "interrupted":
-            raise KeyboardInterrupt
+    Raises: `KeyboardInterrupt` where a person stopped it.
+    """
+    pass_on_interrupt(outcome)
+    settings = training.settings
+    if run is not None:
+        model = SeriesModel.load(run)
+        model.engine = settings.engine
+    else:
+        model = SeriesModel(best_weights(outcome), outcome.document, engine=settings.engine)
+    if settings.series.conformal:
+        model.calibrate(training.task.panel, settings.series.held_out)
         if run is not None:
-            model = SeriesModel.load(run)
-            model.engine = self.settings.engine
-        elif outcome.weights is None:
-            raise ConfigError("the training ended before its first step, so there is no model.")
-        else:
-            model = SeriesModel(outcome.weights, outcome.document, engine=self.settings.engine)
-        if self.settings.series.conformal:
-            model.calibrate(self.task.panel, self.settings.series.held_out)
-            if run is not None:
-                save_model(run / BEST, model.weights, model.document)
-        return model
+            save_model(run / BEST, model.weights, model.document)
+    return model
 
 
-def prepare(panel: Panel, settings: Settings, name: str = "series") -> Training:
+def prepare(panel: Panel, settings: Settings, name: str = "series") -> SeriesTraining:
     """Build the network for series in memory. Raises what `SeriesTask` and `select` raise."""
-    return _training(SeriesTask(panel, settings, [name]), settings, [])
+    return Training.of(SeriesTask(panel, settings, [name]), settings)
 
 
-def prepare_file(source: Source, values: Mapping[str, Any] | None = None) -> Training:
+def prepare_file(source: Source, values: Mapping[str, Any] | None = None) -> SeriesTraining:
     """Read series from a file and build the network.
 
     Raises:
@@ -94,12 +63,7 @@ def prepare_file(source: Source, values: Mapping[str, Any] | None = None) -> Tra
         read.panel, settings, [Path(name).name], {"sha256": read.sha256, "layout": read.layout}
     )
     where = [str(Path(name).resolve())] if isinstance(source, str | os.PathLike) else []
-    return _training(task, settings, where)
-
-
-def _training(task: SeriesTask, settings: Settings, inputs: list[str]) -> Training:
-    engine, network = build(task.spec, settings.train, settings.optimiser, settings.engine)
-    return Training(task, settings, engine, network, inputs)
+    return Training.of(task, settings, where)
 
 
 def restore(run: Mapping[str, Any]) -> SeriesTask:

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.core.errors import ConfigError, FormatError
-from recurra.core.parameters import Params, parameter_count
+from recurra.core.errors import ConfigError
 from recurra.core.sampling import SamplingOptions, log_softmax
-from recurra.core.spec import Spec
-from recurra.engines import EngineOptions, Purpose, select
-from recurra.engines.base import Network
-from recurra.formats.model_file import load_model, save_model
+from recurra.engines import select
 from recurra.insight.copying import MINIMUM
-from recurra.learning.locate import find_model
 from recurra.learning.priming import draw_seed
+from recurra.learning.trained import TrainedModel
 from recurra.tasks.text import score as scoring
 from recurra.tasks.text.generate import (
     Generated,
@@ -56,7 +50,7 @@ UNITS = {"characters": "character", "bytes": "byte", "words": "word", "subwords"
 Texts = list[str] | tuple[str, ...]
 
 
-class Model:
+class Model(TrainedModel):
     """A text model.
 
     Every method reads a text from the state zero. What comes first in an empty prime, or predicts
@@ -64,69 +58,22 @@ class Model:
     vocabulary has none the space, or the commonest token of the training text. It is not part of
     any text that is returned.
 
-    Args:
-        weights: as `core.parameters.parameter_shapes` names them.
-        document: what a model file keeps: "spec", "task", "provenance".
-        engine: who computes; by default the fastest one here.
-        path: the file it came from, for messages.
-    Raises:
-        FormatError: the document is not one of a text model.
+    Built and loaded as every `TrainedModel` is.
     """
 
-    def __init__(
-        self,
-        weights: Params,
-        document: Mapping[str, Any],
-        *,
-        engine: EngineOptions | None = None,
-        path: Path | None = None,
-    ) -> None:
-        self.weights = weights
-        self.document = dict(document)
-        self.engine = engine or EngineOptions()
-        self.path = path
-        self._networks: dict[str, Network] = {}
-        where = f"{path}: " if path else ""
-        try:
-            task = document["task"]
-            kind = task["kind"]
-            if kind != "text":
-                raise FormatError(f"{where}this is a model of {kind}, not of text.")
-            self.spec = Spec.parse(document["spec"])
-            self.vocabulary: Vocabulary = vocabulary_from_document(task["vocabulary"])
-            self.start = int(task["start"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise FormatError(f"{where}the model's task lacks {error}.") from None
+    KIND = "text"
+    CALLED = "of text"
+
+    def _open(self, task: Mapping[str, Any]) -> None:
+        self.vocabulary: Vocabulary = vocabulary_from_document(task["vocabulary"])
+        self.start = int(task["start"])
         if self.vocabulary.size != self.spec.head.outputs or not (
             0 <= self.start < self.vocabulary.size
         ):
-            raise FormatError(
-                f"{where}the vocabulary has {self.vocabulary.size} tokens and the start token is "
+            raise self._refusal(
+                f"the vocabulary has {self.vocabulary.size} tokens and the start token is "
                 f"{self.start}, but the network predicts {self.spec.head.outputs} tokens."
             )
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], **engine: Any) -> Self:
-        """Read a model file, or the best model of a run folder.
-
-        Args:
-            path: the file, the folder, or the folder's name alone where it lies in `runs`.
-            engine: settings of `EngineOptions`, such as engine="torch".
-        Raises:
-            FormatError: there is none, or it is damaged.
-        """
-        file = find_model(path)
-        weights, document = load_model(file)
-        return cls(weights, document, engine=EngineOptions(**engine), path=file)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model as one file, whole or not at all."""
-        save_model(Path(path), self.weights, self.document)
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """Where it came from: data, options, steps, scores, version."""
-        return dict(self.document.get("provenance", {}))
 
     @property
     def text_options(self) -> TextOptions:
@@ -138,24 +85,12 @@ class Model:
         """What one token is: character, byte, word, subword."""
         return UNITS[self.vocabulary.kind]
 
-    @property
-    def parameters(self) -> int:
-        """How many numbers it has learned."""
-        return parameter_count(self.spec)
-
     def __repr__(self) -> str:
         sizes = ",".join(map(str, self.spec.stack.sizes))
         return (
             f"<Model of text: {sizes} units, {self.parameters:,} parameters, "
             f"{self.vocabulary.size:,} {self.vocabulary.kind}>"
         )
-
-    def network(self, purpose: Purpose = "generate") -> Network:
-        """Return the network, built when first asked for on the engine that suits the purpose."""
-        engine = select(self.spec, self.engine, purpose)
-        if engine.name not in self._networks:
-            self._networks[engine.name] = engine.build(self.spec, self.weights)
-        return self._networks[engine.name]
 
     # Writing
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from recurra.core.errors import ConfigError
-from recurra.engines.base import Engine, Network
 from recurra.learning import loop
 from recurra.learning.events import Listener
-from recurra.learning.resume import build, describe
 from recurra.learning.resume import resume as resume_run
-from recurra.learning.run_folder import RunFolder
+from recurra.learning.training import Training, best_weights, pass_on_interrupt
 from recurra.tasks.text.corpus import load_corpus
 from recurra.tasks.text.model import Model
 from recurra.tasks.text.passages import Inputs, named_inputs, recorded_inputs
@@ -26,42 +23,7 @@ ReadProgress = Callable[[int, int, str], None]
 """Called with bytes done, bytes in all, and what is being done."""
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
-    """A training that is ready to run: the text is read, the network has its first weights."""
-
-    task: TextTask
-    settings: Settings
-    engine: Engine
-    network: Network
-    inputs: list[str]
-    """Where the text is found again."""
-
-    def describe(self) -> dict[str, Any]:
-        """Return what the run folder keeps of it, for `RunFolder.create`."""
-        described = describe(
-            self.task,
-            engine=self.engine,
-            train=self.settings.train,
-            optimiser=self.settings.optimiser,
-            engine_options=self.settings.engine,
-            recorded=self.settings.to_json(),
-        )
-        return {**described, "inputs": self.inputs}
-
-    def run(
-        self, folder: RunFolder | None = None, listeners: Sequence[Listener] = ()
-    ) -> loop.Outcome:
-        """Train to the end of the budget; see `learning.loop.train` for what is raised."""
-        return loop.train(
-            self.task,
-            self.network,
-            self.settings.train,
-            engine_description=self.engine.describe(),
-            run=folder,
-            listeners=listeners,
-            recorded=self.settings.to_json(),
-        )
+TextTraining = Training[TextTask, Settings]
 
 
 def prepare(
@@ -70,7 +32,7 @@ def prepare(
     *,
     preset: str | Preset | None = None,
     progress: ReadProgress | None = None,
-) -> Training:
+) -> TextTraining:
     """Read the text and build the network.
 
     Args:
@@ -91,8 +53,7 @@ def prepare(
         suits = chosen.dropout(len(corpus.split("train").tokens))
         settings = replace(settings, stack=settings.stack.replace(dropout=suits))
     task = TextTask(corpus, settings, named_inputs(inputs))
-    engine, network = build(task.spec, settings.train, settings.optimiser, settings.engine)
-    return Training(task, settings, engine, network, recorded_inputs(inputs))
+    return Training.of(task, settings, recorded_inputs(inputs))
 
 
 def train(
@@ -122,12 +83,8 @@ def train(
         KeyboardInterrupt: Ctrl-C; what was learned is in the run folder, where there is one.
     """
     training = prepare(inputs, options, preset=preset)
-    if run is None:
-        outcome = training.run(None, listeners)
-    else:
-        with RunFolder.create(Path(run), training.describe()) as folder:
-            outcome = training.run(folder, listeners)
-    return finished(outcome, None if run is None else Path(run), training.settings)
+    where = None if run is None else Path(run)
+    return finished(training.run_in(where, listeners), where, training.settings)
 
 
 def resume(
@@ -151,13 +108,12 @@ def finished(outcome: loop.Outcome, run: Path | None, settings: Settings | None)
 
     Raises `KeyboardInterrupt` where a person stopped it.
     """
-    if outcome.reason == "interrupted":
-        raise KeyboardInterrupt
+    pass_on_interrupt(outcome)
     if run is not None:
         return Model.load(run)
-    if outcome.weights is None:
-        raise ConfigError("the training ended before its first step, so there is no model.")
-    return Model(outcome.weights, outcome.document, engine=settings.engine if settings else None)
+    return Model(
+        best_weights(outcome), outcome.document, engine=settings.engine if settings else None
+    )
 
 
 def run_name(inputs: Inputs) -> str:

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recurra.core.errors import ConfigError, FormatError
-from recurra.core.parameters import Params
+from recurra.core.errors import ConfigError
 from recurra.core.sampling import log_softmax
-from recurra.core.spec import Spec
-from recurra.engines import EngineOptions, select
-from recurra.engines.base import Batch, Network
-from recurra.formats.model_file import load_model, save_model
-from recurra.learning.locate import find_model
+from recurra.engines.base import Batch
+from recurra.learning.trained import TrainedModel
 from recurra.tasks.series.numbers.digits import (
     before,
     encode,
@@ -61,58 +55,18 @@ class Answers:
     """Why the answer should not be trusted, in sentences; empty where nothing speaks against it."""
 
 
-class NumberModel:
-    """A model of number sequences.
+class NumberModel(TrainedModel):
+    """A model of number sequences, built and loaded as every `TrainedModel` is."""
 
-    Args:
-        weights: as `core.parameters.parameter_shapes` names them.
-        document: what a model file keeps. engine: who computes. path: where it came from.
-    Raises: `FormatError` where the document is not one of such a model.
-    """
+    KIND = "numbers"
+    CALLED = "of number sequences"
 
-    def __init__(
-        self,
-        weights: Params,
-        document: Mapping[str, Any],
-        *,
-        engine: EngineOptions | None = None,
-        path: Path | None = None,
-    ) -> None:
-        self.weights, self.document = weights, dict(document)
-        self.engine, self.path = engine or EngineOptions(), path
-        self._network: Network | None = None
-        where = f"{path}: " if path else ""
-        try:
-            kind = document["task"]["kind"]
-            if kind != "numbers":
-                raise FormatError(f"{where}this is a model of {kind}, not of number sequences.")
-            self.spec = Spec.parse(document["spec"])
-            self.settings = SequenceSettings.from_json(document["task"]["options"])
-        except (KeyError, TypeError) as error:
-            raise FormatError(f"{where}the model's task lacks {error}.") from None
+    def _open(self, task: Mapping[str, Any]) -> None:
+        self.settings = SequenceSettings.from_json(task["options"])
         self.options = self.settings.sequences
         wide = features(self.options.seen)
         if self.spec.input.features != wide or self.spec.head.outputs != 10:
-            raise FormatError(f"{where}the network does not read and predict digits.")
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], **engine: Any) -> Self:
-        """Read a model file, or the best model of a run folder."""
-        file = find_model(path)
-        weights, document = load_model(file)
-        return cls(weights, document, engine=EngineOptions(**engine), path=file)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model as one file, whole or not at all."""
-        save_model(Path(path), self.weights, self.document)
-
-    def network(self) -> Network:
-        """Return the network, built when first asked for."""
-        if self._network is None:
-            self._network = select(self.spec, self.engine, "generate").build(
-                self.spec, self.weights
-            )
-        return self._network
+            raise self._refusal("the network does not read and predict digits.")
 
     def ask(self, numbers: Sequence[int], *, count: int = 5) -> Answers:
         """Return what may come after some numbers, the likeliest `count` of it.

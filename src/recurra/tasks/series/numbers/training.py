@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recurra.engines.base import Engine, Network
-from recurra.learning import loop
-from recurra.learning.events import Listener
-from recurra.learning.resume import build, describe
-from recurra.learning.run_folder import RunFolder
 from recurra.learning.settings import sorted_in
+from recurra.learning.training import Training, best_weights
 from recurra.tasks.series.numbers.model import NumberModel
 from recurra.tasks.series.numbers.task import (
     CLASSES,
@@ -23,37 +18,9 @@ from recurra.tasks.series.numbers.task import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
-    """A training that is ready to run."""
-
-    task: SequenceTask
-    settings: SequenceSettings
-    engine: Engine
-    network: Network
-    inputs: list[str]
-
-    def describe(self) -> dict[str, Any]:
-        """Return what the run folder keeps of it, for `RunFolder.create`."""
-        s = self.settings
-        described = describe(
-            self.task, engine=self.engine, train=s.train, optimiser=s.optimiser,
-            engine_options=s.engine, recorded=s.to_json(),
-        )  # fmt: skip
-        return {**described, "inputs": self.inputs}
-
-    def run(
-        self, folder: RunFolder | None = None, listeners: Sequence[Listener] = ()
-    ) -> loop.Outcome:
-        """Train to the end of the budget; see `learning.loop.train` for what is raised."""
-        return loop.train(
-            self.task, self.network, self.settings.train,
-            engine_description=self.engine.describe(), run=folder, listeners=listeners,
-            recorded=self.settings.to_json(),
-        )  # fmt: skip
-
-
-def prepare(file: str | None = None, values: Mapping[str, Any] | None = None) -> Training:
+def prepare(
+    file: str | None = None, values: Mapping[str, Any] | None = None
+) -> Training[SequenceTask, SequenceSettings]:
     """Build the network for the families, and for the sequences in a file where one is named.
 
     Raises:
@@ -66,8 +33,7 @@ def prepare(file: str | None = None, values: Mapping[str, Any] | None = None) ->
         own, digest = read_sequences(file)
         inputs = [str(Path(file).resolve())]
     task = SequenceTask(settings, own, Path(file).name if file else "", digest)
-    engine, network = build(task.spec, settings.train, settings.optimiser, settings.engine)
-    return Training(task, settings, engine, network, inputs)
+    return Training.of(task, settings, inputs)
 
 
 def learn(file: str | None = None, **options: Any) -> NumberModel:
@@ -79,9 +45,7 @@ def learn(file: str | None = None, **options: Any) -> NumberModel:
     """
     training = prepare(file, options)
     outcome = training.run()
-    if outcome.reason == "interrupted" or outcome.weights is None:
-        raise KeyboardInterrupt
-    return NumberModel(outcome.weights, outcome.document, engine=training.settings.engine)
+    return NumberModel(best_weights(outcome), outcome.document, engine=training.settings.engine)
 
 
 def gather(values: Mapping[str, Any]) -> SequenceSettings:
