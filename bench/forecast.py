@@ -179,7 +179,7 @@ def _filled(y: np.ndarray) -> np.ndarray:
 
 
 COLUMNS = {
-    "mase": "MASE", "smape_200": "sMAPE", "weighted_quantile_loss": "wQL",
+    "mase": "MASE", "smape_200": "sMAPE", "weighted_quantile_loss": "wQL, %",
     "coverage_80": "80 % holds, %", "train_cpu_seconds": "training, CPU s",
     "predict_cpu_seconds": "forecast, CPU s", "memory_mb": "peak memory, MB",
 }  # fmt: skip
@@ -196,8 +196,9 @@ def row_of(name: str, facts: Facts) -> Facts:
     facts = dict(facts)
     if "cpu_seconds" in facts:
         facts["predict_cpu_seconds"] = facts["cpu_seconds"]
-    if "coverage_80" in facts:
-        facts["coverage_80"] = 100 * facts["coverage_80"]
+    for share in ("coverage_80", "weighted_quantile_loss"):
+        if share in facts:
+            facts[share] = 100 * facts[share]
     line: Facts = {"forecast": LABELS.get(name, name)}
     for key, head in COLUMNS.items():
         value = facts.get(key)
