@@ -1,6 +1,7 @@
 /** What the Write and Inside screens compute by themselves: layout, colours, takes, questions to a trace. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { bounds, nearest, tickLabel, ticks } from "../src/canvas/axis.ts";
 import { Layout } from "../src/canvas/layout.ts";
 import { percent, shown, signed, steps } from "../src/canvas/numbers.ts";
 import { bounded, fill, tickDistance, zoomed } from "../src/canvas/raster.ts";
@@ -318,4 +319,38 @@ test("tokens are shown as they stand in the text", () => {
   assert.deepEqual(displayed(["a", "<unknown>"], "aß"), ["a", "ß"]);
   assert.deepEqual(displayed(["\\x61", "\\xc3", "\\x9f"], "aß"), ["a", "ß", ""]);
   assert.deepEqual(displayed(["th", "e"], "the"), ["th", "e"]);
+});
+
+test("an axis has round ticks within its range, and its labels no stray digits", () => {
+  assert.deepEqual(bounds([NaN, 3, -1, Infinity]), [-1, 3]);
+  assert.deepEqual(bounds([]), [0, 1]);
+  assert.deepEqual(bounds([2, 2]), [1.5, 2.5]);
+  assert.deepEqual(ticks([0, 1], 5).map(tickLabel), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
+  for (const range of [
+    [0.013, 0.0171],
+    [-3, 41_000],
+    [1.2e6, 9.7e6],
+  ] as const) {
+    const found = ticks(range, 6);
+    assert.ok(found.length >= 2 && found.length <= 7, String(found));
+    assert.ok(found.every((tick) => tick >= range[0] && tick <= range[1]));
+    assert.equal(new Set(found.map(tickLabel)).size, found.length);
+  }
+  assert.equal(tickLabel(20_000), "20k");
+  assert.equal(tickLabel(2_500_000), "2.5M");
+});
+
+test("the nearest of rising numbers is found", () => {
+  const rising = [1, 2, 4, 8];
+  assert.equal(nearest([], 3), -1);
+  for (const [value, index] of [
+    [-5, 0],
+    [1.4, 0],
+    [1.6, 1],
+    [3.2, 2],
+    [7, 3],
+    [99, 3],
+  ] as const) {
+    assert.equal(nearest(rising, value), index, String(value));
+  }
 });
