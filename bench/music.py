@@ -1,11 +1,11 @@
 """Music: likelihood on chorales and folk tunes, and what composed tunes are worth.
 
-    python bench/music.py [--only jsb,nottingham,abc] [--seconds 170] [--data DIR] [--tunes 200]
+    python bench/music.py [--only jsb,nottingham,abc] [--seconds 170] [--tunes 200]
 
 Trains the preset small for `--seconds` on each set and measures, in ten minutes for all three:
 
-    jsb          nats a time step on the 77 test chorales (JSB_Chorales.npz, quarter notes)
-    nottingham   the same on the 170 test tunes (Nottingham.npz)
+    jsb          nats a time step on the 77 test chorales (jsb-roll, quarter notes)
+    nottingham   the same on the 170 test tunes (nottingham-roll)
     abc          of tunes composed by a model of ABC: how many an independent library (music21)
                  reads, in how many the bars add up, how long the runs are that stand in the
                  training tunes (in any key), beside tunes that were held out; all of them through
@@ -32,20 +32,19 @@ sys.path.insert(0, str(HERE.parent))
 
 from bench.common import ForeignTime, print_plain, write_json  # noqa: E402
 from recurra.core.notes import Piece  # noqa: E402
-from recurra.core.sampling import SamplingOptions  # noqa: E402
 from recurra.formats.abc_notes import bars  # noqa: E402
 from recurra.formats.midi import read_midi, write_midi  # noqa: E402
-from recurra.formats.places import data_folder  # noqa: E402
 from recurra.learning.run_folder import RunFolder  # noqa: E402
 from recurra.tasks.music.compose import ComposeOptions, compose  # noqa: E402
 from recurra.tasks.music.copies import Melodies  # noqa: E402
+from recurra.tasks.music.corpus import encode_for  # noqa: E402
 from recurra.tasks.music.model import MusicModel  # noqa: E402
 from recurra.tasks.music.training import Training, prepare  # noqa: E402
 
 SETS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
-    "jsb": (("piano-roll/JSB_Chorales.npz",), {"transpose": 6}),
-    "nottingham": (("piano-roll/Nottingham.npz",), {"transpose": 3, "dropout": 0.2}),
-    "abc": (("nottingham/abc", "irish-abc/irish.abc"), {"transpose": 3, "dropout": 0.3}),
+    "jsb": (("jsb-roll",), {"transpose": 6}),
+    "nottingham": (("nottingham-roll",), {"transpose": 3, "dropout": 0.2}),
+    "abc": (("nottingham", "irish-abc"), {"transpose": 3, "dropout": 0.3}),
 }
 PUBLISHED = {
     "jsb": [("LSTM, independent notes (Bai et al. 2018)", 8.45),
@@ -55,22 +54,18 @@ PUBLISHED = {
 }  # fmt: skip
 
 
-def trained(
-    name: str, data: Path, seconds: float, runs: Path
-) -> tuple[Training, MusicModel, float]:
+def trained(name: str, seconds: float, runs: Path) -> tuple[Training, MusicModel, float]:
     """Train on a set and return the model with the cores that others kept busy."""
-    files, settings = SETS[name]
-    training = prepare(
-        [data / file for file in files], {**settings, "seconds": seconds, "sample_every": 0}
-    )
+    sets, settings = SETS[name]
+    training = prepare(sets, {**settings, "seconds": seconds, "sample_every": 0})
     with ForeignTime() as foreign, RunFolder.create(runs / name, training.describe()) as folder:
         training.run(folder)
     return training, MusicModel.load(runs / name), foreign.cores
 
 
-def likelihood(name: str, data: Path, seconds: float, runs: Path) -> list[dict[str, Any]]:
+def likelihood(name: str, seconds: float, runs: Path) -> list[dict[str, Any]]:
     """Return the rows of a set of piano rolls."""
-    training, model, foreign = trained(name, data, seconds, runs)
+    training, model, foreign = trained(name, seconds, runs)
     pieces = [one.tokens for one in training.task.corpus.of("test")]
     score = model.score(pieces)
     ours = {
@@ -82,23 +77,25 @@ def likelihood(name: str, data: Path, seconds: float, runs: Path) -> list[dict[s
 
 
 def tunes(
-    data: Path, seconds: float, runs: Path, count: int, model_path: str | None = None
+    seconds: float, runs: Path, count: int, model_path: str | None = None
 ) -> list[dict[str, Any]]:
     """Return what composed tunes are worth, free and under the rules, beside held-out ones."""
     if model_path is None:
-        training, model, foreign = trained("abc", data, seconds, runs)
+        training, model, foreign = trained("abc", seconds, runs)
     else:
-        files, settings = SETS["abc"]
-        training = prepare([data / file for file in files], {**settings, "steps": 1})
+        sets, settings = SETS["abc"]
+        training = prepare(sets, {**settings, "steps": 1})
         model, foreign = MusicModel.load(model_path), 0.0
     corpus = training.task.corpus
     source = Melodies([one.piece for one in corpus.of("train")])
     held_out = [one.piece for part in ("validation", "test") for one in corpus.of(part)]
-    test = model.score([one.tokens for one in corpus.of("test")]).nats_per_token
+    # By the model's own vocabulary; of tunes that have a token that it never learned, nothing.
+    tokens, _ = encode_for(model.vocabulary, [one.piece for one in corpus.of("test")])
+    test = model.score(tokens).nats_per_token
     rows = [judged("held-out tunes", held_out, source)]
     for label, rules in (("composed", False), ("composed by the rules", True)):
         how = ComposeOptions(samples=count, seed=1, rules=rules, length=1000)
-        made = compose(model, how, SamplingOptions(temperature=0.9))
+        made = compose(model, how)
         rows.append(judged(label, [one.piece for one in made.pieces], source))
     facts = {"test nats a token": round(test, 3), "parameters": model.parameters}
     rows[0] |= {"foreign cores": round(foreign, 2)}
@@ -169,24 +166,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default=",".join(SETS), help="sets, with commas between them")
     parser.add_argument("--seconds", type=float, default=170.0, help="training a set (170)")
-    parser.add_argument("--data", type=Path, help="folder of the sets (default: $RECURRA_DATA)")
     parser.add_argument("--tunes", type=int, default=200, help="tunes to compose (200)")
     parser.add_argument("--runs", type=Path, help="keep the runs in this folder")
     parser.add_argument("--model", help="judge this model of ABC instead of training one")
     asked = parser.parse_args()
-    data = asked.data or data_folder()
-    if data is None:
-        sys.exit("name the folder of the data sets with --data or RECURRA_DATA")
     warnings.filterwarnings("ignore")
     lists: dict[str, list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         runs = asked.runs or Path(folder)
         for name in asked.only.split(","):
             if name == "abc":
-                rows = tunes(data, asked.seconds, runs, asked.tunes, asked.model)
+                rows = tunes(asked.seconds, runs, asked.tunes, asked.model)
                 title = "Composed tunes"
             else:
-                rows = likelihood(name, data, asked.seconds, runs)
+                rows = likelihood(name, asked.seconds, runs)
                 title = {"jsb": "JSB chorales", "nottingham": "Nottingham"}[name]
             print_plain(title, rows)
             lists[title] = rows
