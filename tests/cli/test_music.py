@@ -105,13 +105,22 @@ def test_scores_are_told_by_the_step_and_by_the_token(runs):
     [
         (["music", "train", "nowhere.abc"], "there is no file"),
         (["music", "compose", "{abc}", "-o", "a.mp3"], "ends in none of"),
-        (["music", "compose", "{abc}", "--meter", "17/8"], "the model knows"),
+        (
+            ["music", "compose", "{abc}", "--meter", "17/8"],
+            "--meter is '17/8', but the model knows",
+        ),
+        (["music", "compose", "{jsb}", "--meter", "x"], "--meter is 'x', but has to be like 3/4"),
+        (["music", "compose", "{jsb}", "--key", "H"], "--key is 'H', but has to be a letter"),
+        (["music", "compose", "{abc}", "--prime-bars", "2"], "--prime-bars counts bars of a given"),
+        (["music", "train", "notingham"], "did you mean 'nottingham'"),
+        (["music", "score", "{abc}", "{folder}/odd.abc"], "no tokens for any"),
         (["music", "compose", "{jsb}", "--given", "1"], "given voices need a piece"),
         (["generate", "{abc}"], "a model of music"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_sentence(runs, words, sentence):
-    places = {"abc": runs[0] / "abc", "jsb": runs[0] / "jsb"}
+    places = {"abc": runs[0] / "abc", "jsb": runs[0] / "jsb", "folder": runs[0]}
+    (runs[0] / "odd.abc").write_text("X:1\nM:4/4\nK:C\n^a17/3 z|\n")
     done = recurra(*[word.format(**places) for word in words], code=2)
     assert sentence in done.stderr
     assert done.stderr.startswith("recurra: ")

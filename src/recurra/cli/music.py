@@ -292,8 +292,12 @@ def _pieces(model: MusicModel, files: Sequence[str], split: str, progress: Any) 
         pieces = [p for p in music.pieces if not with_split or p.split == split]
     # By the model's own vocabulary, whatever would be learned from the files today.
     found, notes = encode_for(model.vocabulary, pieces)
+    if notes and not found:
+        raise ConfigError(f"the model has no tokens for any of these pieces: {notes[0]}", "files")
     for note in notes[:SHOWN]:
         console.err().print(f"left out    {note}")
+    if len(notes) > SHOWN:
+        console.err().print(f"left out    {len(notes) - SHOWN:,} more")
     if not found:
         raise ConfigError(f"there are no pieces of the split '{split}' to score.", "split")
     return found

@@ -93,6 +93,10 @@ def compose(
     how, sampling = how or ComposeOptions(), sampling or USUAL
     seed = draw_seed(how.seed)
     words = model.vocabulary
+    if how.prime_bars is not None and prime is None:
+        raise ConfigError(
+            "prime_bars counts bars of a given piece, but none is given.", "prime_bars"
+        )
     if how.given:
         if prime is None or not isinstance(words, PolyphonyVocabulary):
             raise ConfigError(

@@ -137,7 +137,11 @@ def _distinct(pieces: Sequence[Piece], notes: list[str]) -> list[Piece]:
         seen.add(shape)
         kept.append(piece)
     if dropped := len(pieces) - len(kept):
-        notes.append(f"{dropped:,} pieces have the melody of another one and were left out.")
+        notes.append(
+            "1 piece has the melody of another one and was left out."
+            if dropped == 1
+            else f"{dropped:,} pieces have the melody of another one and were left out."
+        )
     return kept
 
 
