@@ -27,9 +27,10 @@ from tests.cases import (
     random_state,
 )
 from tests.engines.native_bounds import close
+from tests.kernel.emulated import use
 
 SIZES = {"one": (1,), "five": (5,), "two": (4, 4), "differing": (5, 3), "primes": (19, 17)}
-BUILDS = list(library.X86_64)
+BUILDS = [*library.X86_64, "arm64 emulated"]
 
 
 @pytest.fixture
@@ -40,6 +41,8 @@ def rng() -> np.random.Generator:
 @pytest.fixture(params=BUILDS)
 def build(request, monkeypatch) -> str:
     """Make every engine of the test run one build of the kernel."""
+    if request.param not in library.X86_64:
+        return use(monkeypatch).name
     monkeypatch.setenv(library.VARIABLE, request.param)
     if reason := NativeEngine(EngineOptions()).available():
         pytest.skip(reason)

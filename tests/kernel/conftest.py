@@ -1,4 +1,4 @@
-"""The builds of the kernel that this processor runs, as a parameter."""
+"""The builds of the kernel that this processor runs, and arm64 emulated, as a parameter."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import pytest
 
 from recurra.kernel import Kernel, KernelMissingError, load
 from recurra.kernel.library import VARIABLE, X86_64
+from tests.kernel.emulated import use
+
+EMULATED = "arm64 emulated"
 
 
 def builds() -> list[str]:
@@ -23,12 +26,14 @@ def builds() -> list[str]:
             except KernelMissingError:
                 continue
             found.append(name)
-    return found or list(X86_64)
+    return [*(found or X86_64), EMULATED]
 
 
 @pytest.fixture(params=builds())
 def build(request, monkeypatch) -> Kernel:
     """Load one build, and have engines load it too."""
+    if request.param == EMULATED:
+        return use(monkeypatch)
     if request.param in X86_64:
         monkeypatch.setenv(VARIABLE, request.param)
     return load()

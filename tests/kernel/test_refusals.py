@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from recurra.core.spec import Cell
+from recurra.engines.native import layout
 from recurra.engines.native.layout import describe
 from recurra.kernel.library import Job
 from tests.cases import make_spec
@@ -128,9 +129,9 @@ def test_tokens_outside_the_vocabulary(build, token):
     tokens = np.zeros((4, 3), np.int64)
     tokens[2, 1] = token
     memory = np.zeros(1 << 20, np.uint8)
-    there = dict.fromkeys(("params", "packed", "workspace", "state_in"), memory.ctypes.data)
+    there = dict.fromkeys(("params", "packed", "workspace", "state_in"), layout.address(memory))
     found = build.functions.recurra_run(
-        job(description, **there, tokens=tokens.ctypes.data, workspace_bytes=memory.size)
+        job(description, **there, tokens=layout.address(tokens), workspace_bytes=memory.size)
     )
     assert found == TOKEN
 

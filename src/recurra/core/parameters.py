@@ -83,8 +83,10 @@ def initialise(spec: Spec, seed: int, dtype: DTypeLike = np.float32) -> Params:
         else:
             layer = spec.stack.sizes[_layer(name, spec)]
             bound = 1.0 / math.sqrt(layer)
-            draws = random.uniforms(seed, random.INITIALISE, count, lane=lane)
-            values = (2.0 * draws - 1.0) * bound
+            values = random.uniforms(seed, random.INITIALISE, count, lane=lane)
+            values *= 2.0
+            values -= 1.0
+            values *= bound
             if name.startswith("bias_ih") and "f" in gates:
                 block = gates.index("f") * layer
                 values[block : block + layer] = spec.stack.cell.forget_bias

@@ -46,8 +46,12 @@ def uniforms(
     seed: int, stream: int, count: int, *, index: int = 0, lane: int = 0
 ) -> NDArray[np.float64]:
     """Return `count` numbers uniform in [0, 1), each from the upper 53 bits of one word."""
-    upper = words(seed, stream, count, index=index, lane=lane) >> np.uint64(11)
-    return upper.astype(np.float64) * _TO_UNIT
+    # In place: first weights of a large network should not take several times their size.
+    upper = words(seed, stream, count, index=index, lane=lane)
+    upper >>= np.uint64(11)
+    drawn = upper.astype(np.float64)
+    drawn *= _TO_UNIT
+    return drawn
 
 
 def normals(

@@ -98,7 +98,7 @@ class Layout:
         table = np.zeros((len(shapes), 4), np.int64)
         size = accept(
             kernel.functions.recurra_parameters(
-                description.ctypes.data, len(description), table.ctypes.data
+                address(description), len(description), address(table)
             )
         )
         rows = [tuple(int(n) for n in row) for row in table]
