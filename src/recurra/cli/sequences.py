@@ -21,7 +21,7 @@ def sequences() -> None:
 
     \b
     Example:
-      recurra sequences train --run runs/numbers --seconds 180
+      recurra sequences train --run runs/numbers
       recurra sequences ask runs/numbers 6 7 8
     """
 
@@ -39,7 +39,7 @@ def train(file: str | None, run: Path | None, overwrite: bool, **flags: Any) -> 
 
     \b
     Examples:
-      recurra sequences train --seconds 180
+      recurra sequences train --seconds 300
       recurra sequences train mine.txt --families arithmetic,geometric --digits 5
     """
     from recurra.cli.progress import ProgressListener, conclude

@@ -106,7 +106,7 @@ CLASSES: dict[str, Any] = {
 DEFAULTS: dict[str, Any] = {
     "sizes": (192,),
     "learning_rate": 5e-3,
-    "seconds": 180.0,
+    "seconds": 600.0,
     "sample_every": 0,
 }
 
