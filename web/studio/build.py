@@ -38,7 +38,8 @@ def build(site: Path = SITE) -> None:
     """
     environment = _environment()
     modules = [GENERATED / f"recurra-{name}.wasm" for name in ("simd", "relaxed", "threads")]
-    if not _newer(modules, [*KERNEL.glob("*.[ch]"), *KERNEL.glob("wasm/*.[ch]")]):
+    sources = [*KERNEL.glob("*.[ch]"), *KERNEL.glob("wasm/*.[ch]"), KERNEL / "build_wasm.py"]
+    if not _newer(modules, sources):
         _run([sys.executable, str(KERNEL / "build_wasm.py"), str(GENERATED)], environment)
     _install(environment)
     # A folder of its own: two builds at once do not meet.

@@ -17,6 +17,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -34,13 +35,17 @@ CPUS = {
     "relaxed": f"{_BASE}+relaxed_simd",
     "threads": f"{_BASE}+relaxed_simd+atomics",
 }
+TARGET = ("-target", "wasm32-freestanding")
 FLAGS = (
-    "-target", "wasm32-freestanding", "-std=gnu11", "-O3", "-g0", "-s", "-nostdlib",
-    "-DRECURRA_FLOAT32_ONLY", "-ffreestanding", "-fvisibility=hidden", "-ffp-contract=off",
-    "-fno-math-errno", "-Wall",
-    "-Wextra", "-Wl,--no-entry", "-Wl,--import-memory", f"-Wl,-z,stack-size={STACK_BYTES}",
-    "-Wl,--export=__heap_base", "-Wl,--export=__stack_pointer",
+    "-std=gnu11", "-g0", "-DRECURRA_FLOAT32_ONLY", "-ffreestanding", "-fvisibility=hidden",
+    "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra",
 )  # fmt: skip
+LINK = (
+    "-O3", "-s", "-nostdlib", "-Wl,--no-entry", "-Wl,--import-memory",
+    f"-Wl,-z,stack-size={STACK_BYTES}", "-Wl,--export=__heap_base", "-Wl,--export=__stack_pointer",
+)  # fmt: skip
+HOT = {"products", "layer", "backward", "gradients", "head"}
+"""Where a training's time goes; the others are compiled to be small, for a page loads them all."""
 
 
 def build(folder: Path, names: tuple[str, ...] = tuple(CPUS)) -> list[Path]:
@@ -55,7 +60,7 @@ def build(folder: Path, names: tuple[str, ...] = tuple(CPUS)) -> list[Path]:
 
 def _compile(name: str, folder: Path) -> Path:
     module = folder / f"recurra-{name}.wasm"
-    flags, sources = list(FLAGS), sorted(SOURCES.glob("*.c"))
+    link, sources = list(LINK), sorted(SOURCES.glob("*.c"))
     functions = re.findall(r"\b(recurra_\w+)\(", (SOURCES / "recurra.h").read_text("utf-8"))
     if name == "threads":
         # Its own threads take the place of the C library's.
@@ -63,21 +68,29 @@ def _compile(name: str, folder: Path) -> Path:
         sources.append(SOURCES / "wasm" / "threads.c")
         functions.append("recurra_pool_serve")
         most = MEMORY_PAGES["threads"] << 16
-        flags += ["-Wl,--shared-memory", f"-Wl,--max-memory={most}"]
+        link += ["-Wl,--shared-memory", f"-Wl,--max-memory={most}"]
     sources += [SOURCES / "wasm" / "freestanding.c", SOURCES / "wasm" / "random.c"]
     functions.append("recurra_words")
-    exports = [f"-Wl,--export={function}" for function in dict.fromkeys(functions)]
-    command = [sys.executable, "-m", "ziglang", "cc", f"-mcpu={CPUS[name]}", *flags, *exports]
+    link += [f"-Wl,--export={function}" for function in dict.fromkeys(functions)]
+    compiler = [sys.executable, "-m", "ziglang", "cc", *TARGET, f"-mcpu={CPUS[name]}"]
     # Written aside first: a server or a test may be reading the module.
     aside = module.with_suffix(f".{os.getpid()}.new")
-    done = subprocess.run(
-        [*command, *map(str, sources), "-o", str(aside)], capture_output=True, text=True
-    )
-    if done.returncode:
-        aside.unlink(missing_ok=True)
-        raise RuntimeError(f"the kernel's {name} module failed:\n{done.stderr}")
+    with tempfile.TemporaryDirectory() as made:
+        objects: list[str] = []
+        for source in sources:
+            into = str(Path(made, f"{len(objects)}-{source.stem}.o"))
+            effort = "-O3" if source.stem in HOT else "-Os"
+            _run(name, [*compiler, *FLAGS, effort, "-c", str(source), "-o", into])
+            objects.append(into)
+        _run(name, [*compiler, *link, *objects, "-o", str(aside)])
     os.replace(aside, module)
     return module
+
+
+def _run(name: str, command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"the kernel's {name} module failed:\n{done.stderr}")
 
 
 def main() -> None:
