@@ -41,6 +41,7 @@ if (values.tests) {
     ...shared,
     entryPoints: [
       `${here}tests/check.node.ts`,
+      `${here}tests/music.node.ts`,
       `${here}tests/thread.node.ts`,
       `${here}tests/unit.test.ts`,
     ],

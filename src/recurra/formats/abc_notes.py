@@ -128,6 +128,26 @@ def timed(tokens: Sequence[str]) -> Iterator[tuple[str, Fraction]]:
         yield token, Fraction(0)
 
 
+def onsets(tokens: Sequence[str]) -> list[Fraction]:
+    """Return when each token is first reached with repeats played, in eighths from the beginning.
+
+    Raises:
+        FormatError: the repeats do not end.
+    """
+    durations = [duration for _, duration in timed(tokens)]
+    found: dict[int, Fraction] = {}
+    now = Fraction(0)
+    for place in _played(tokens):
+        found.setdefault(place, now)
+        now += durations[place]
+    # What no repeat comes to stands where the token before it does.
+    before, whole = Fraction(0), []
+    for place in range(len(tokens)):
+        before = found.get(place, before)
+        whole.append(before)
+    return whole
+
+
 def tuplet(token: str) -> tuple[Fraction, int]:
     """Return what the lengths in a tuplet are multiplied by, and how many notes it has."""
     parts = [int(part) for part in token[1:].split(":")]

@@ -138,6 +138,18 @@ def read_music(
     return Music(tuple(pieces), files, digest.hexdigest(), tuple(paths))
 
 
+def read_apart(
+    path: str, *, seconds: float, options: dict[str, Any] | None = None
+) -> tuple[list[Piece], FileReport]:
+    """Read one file in a process of its own, which is given up after so many seconds.
+
+    Args:
+        options: as for `formats.music_files.read_file`.
+    """
+    with _Reader(options or {}, seconds) as reader:
+        return reader.read(path)
+
+
 def _here(path: str, options: dict[str, Any]) -> tuple[list[Piece], FileReport]:
     try:
         pieces, notes = read_file(path, **options)
