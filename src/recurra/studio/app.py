@@ -11,7 +11,17 @@ from starlette.types import ASGIApp
 
 from recurra.studio import errors
 from recurra.studio.deadlines import Bodies
-from recurra.studio.routes import corpora, data, labels, models, numbers, place, runs, series
+from recurra.studio.routes import (
+    corpora,
+    data,
+    labels,
+    models,
+    music,
+    numbers,
+    place,
+    runs,
+    series,
+)
 from recurra.studio.security import Gate, Security
 from recurra.studio.site_files import Site
 from recurra.studio.studio import Studio
@@ -26,6 +36,7 @@ ROUTERS = (
     series.router,
     numbers.router,
     labels.router,
+    music.router,
 )
 OPENAPI = "/api/openapi.json"
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from recurra.core.errors import ConfigError, RecurraError
 from recurra.core.sampling import SamplingOptions, log_softmax
+from recurra.core.spec import Spec
 from recurra.insight.copying import MINIMUM
 from recurra.insight.saliency import SaliencyProbe
-from recurra.insight.trace import trace
+from recurra.insight.trace import Trace, trace
 from recurra.learning.priming import read_prime
 from recurra.studio.corpora import Corpora
 from recurra.studio.models import Loaded
@@ -146,47 +147,63 @@ def trace_file(loaded: Loaded, text: str) -> bytes:
 
     Raises: `ConfigError` where the text is outside the vocabulary or too long for this network.
     """
-    from safetensors.numpy import save
-
-    from recurra.formats import documents
-
     model = loaded.model
     tokens = model.vocabulary.encode(text, "replace").astype(np.int64)
-    cell, sizes = model.spec.stack.cell, model.spec.stack.sizes
-    numbers = sum(sizes) * (len(cell.gates) + 2) + 2 * model.vocabulary.size
-    longest = TRACE_BYTES // (4 * numbers)
-    if len(tokens) > longest:
-        raise ConfigError(
-            f"the text has {len(tokens):,} tokens, but a network of this size can be looked at "
-            f"over {longest:,} at a time; take a shorter passage.",
-            "text",
-        )
+    check_traceable(model.spec, len(tokens), model.vocabulary.size, "text")
     read = np.concatenate([[model.start], tokens])
     network = exact_engine(model, len(read)).build(model.spec, model.weights)
     labels = [model.vocabulary.token_text(int(token)) for token in read]
     found = trace(network, read, labels=labels)
+    return packed_trace(found, labels, model.spec, model.vocabulary.token_text)
+
+
+def check_traceable(spec: Spec, tokens: int, outputs: int, field: str) -> None:
+    """Raise `ConfigError` where a trace of so many tokens would take more than `TRACE_BYTES`."""
+    numbers = sum(spec.stack.sizes) * (len(spec.stack.cell.gates) + 2) + 2 * outputs
+    longest = TRACE_BYTES // (4 * numbers)
+    if tokens > longest:
+        what = "text" if field == "text" else "piece"
+        raise ConfigError(
+            f"the {what} has {tokens:,} tokens, but a network of this size can be looked at over "
+            f"{longest:,} at a time; take a shorter passage.",
+            field,
+        )
+
+
+def packed_trace(found: Trace, labels: list[str], spec: Spec, name: Callable[[int], str]) -> bytes:
+    """Return a trace as a safetensors file; see `trace_file`.
+
+    Args:
+        labels: of the tokens that were read.
+        name: of any token.
+    """
+    from safetensors.numpy import save
+
+    from recurra.formats import documents
+
+    sizes = spec.stack.sizes
     arrays = {"surprise": found.surprise.astype(np.float32)}
-    for name, values in found.units.items():
+    for part, values in found.units.items():
         first = 0
         for k, size in enumerate(sizes):
-            part = values[:, first : first + size]
-            arrays[f"{k}.{name}"] = np.ascontiguousarray(part, np.float32)
+            one = values[:, first : first + size]
+            arrays[f"{k}.{part}"] = np.ascontiguousarray(one, np.float32)
             first += size
     document = {
         "tokens": labels,
         "sizes": list(sizes),
-        "likeliest": _rows(model, np.exp(log_softmax(found.logits))),
+        "likeliest": _rows(name, np.exp(log_softmax(found.logits))),
     }
     return bytes(save(arrays, {"trace": documents.dump(document).decode("utf-8", "replace")}))
 
 
-def _rows(model: Model, probabilities: Array) -> list[list[dict[str, Any]]]:
+def _rows(name: Callable[[int], str], probabilities: Array) -> list[list[dict[str, Any]]]:
     count = min(LIKELIEST, probabilities.shape[1])
     near = np.argpartition(-probabilities, count - 1, axis=1)[:, :count]
     shares = np.take_along_axis(probabilities, near, axis=1)
     order = np.argsort(-shares, axis=1, kind="stable")
     ids, shares = np.take_along_axis(near, order, axis=1), np.take_along_axis(shares, order, axis=1)
-    names = {int(n): model.vocabulary.token_text(int(n)) for n in np.unique(ids)}
+    names = {int(n): name(int(n)) for n in np.unique(ids)}
     return [
         [{"token": names[n], "probability": p} for n, p in zip(row, ps, strict=True)]
         for row, ps in zip(ids.tolist(), shares.tolist(), strict=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.core.spec import Cell
-from recurra.studio.kinds.base import Example, Group, LearnsFrom, Settings, Training
+from recurra.studio.kinds.base import EXAMPLES, Example, Group, LearnsFrom, Settings, Training
 from recurra.studio.schema import Preset
 from recurra.tasks.music.settings import CLASSES, DEFAULT, PRESETS, gather
 
@@ -19,7 +19,14 @@ def learns_from() -> LearnsFrom:
 
 def examples() -> tuple[Example, ...]:
     """Return data to begin with."""
-    return ()
+    return (
+        Example(
+            "melodies",
+            "Well-known melodies",
+            "Traditional tunes and two exercises in ABC, written down for the studio: 24 pieces.",
+            EXAMPLES / "melodies.abc",
+        ),
+    )
 
 
 def groups() -> tuple[Group, ...]:
