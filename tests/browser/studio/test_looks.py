@@ -52,6 +52,8 @@ def test_every_screen(browser: Any, desk: Desk, run_id: str, scheme: Any, width:
         "models": ("models", "", "table"),
         "write": ("write", f"model={desk.model_id}", "main h1"),
         "inside": ("inside", f"model={desk.model_id}", "main h1"),
+        "music": ("music", "", "text=No model of music yet"),
+        "music-learn": ("music", "view=learn", "text=Well-known melodies"),
     }
     for name, (screen, query, sign) in screens.items():
         page.goto(desk.address(screen, query))

@@ -6,6 +6,8 @@ import { join, relative } from "node:path";
 import type { Plugin } from "vite";
 
 const SCRIPT = "sw.js";
+/** Large, and of one screen (the engraver of music): kept once that screen was opened. */
+const LATER = /^assets\/score-.*\.js$/;
 const SOURCE = new URL("../src/offline/service-worker.ts", import.meta.url).pathname;
 
 /** `index` is the page's file name; `folder` holds the files that are copied as they are. */
@@ -22,7 +24,7 @@ export function offline(index = "index.html", folder?: string): Plugin {
       const copied = folder ? filesOf(folder) : [];
       for (const path of copied) digest.update(readFileSync(join(folder!, path)));
       const names = [...Object.keys(bundle), ...copied].filter(
-        (name) => name !== SCRIPT && name !== index && !name.endsWith(".map"),
+        (name) => name !== SCRIPT && name !== index && !name.endsWith(".map") && !LATER.test(name),
       );
       for (const name of Object.keys(bundle).sort()) {
         const part = bundle[name]!;

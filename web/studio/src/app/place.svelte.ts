@@ -15,12 +15,6 @@ export const PLACE_NAMES: Record<Kind, string> = {
   browser: "This browser",
 };
 
-/** Parameters that name things of one place, or what was made of them. */
-const NAMED = [
-  "corpus", "run", "model", "model_2", "path", "path_2", "compare",
-  "passage", "from", "unit", "at", "range",
-]; // prettier-ignore
-
 type Opener = () => Promise<{ openBrowserPlace(): Promise<Place> }>;
 
 // A build without the place in the browser finds no such module.
@@ -45,8 +39,7 @@ class Places {
   }
 
   use(kind: Kind): void {
-    const nothing = Object.fromEntries(NAMED.map((name) => [name, null]));
-    route.go(route.screen, { ...nothing, place: kind });
+    route.go(route.screen, { place: kind, corpus: null, run: null, model: null });
   }
 
   /**

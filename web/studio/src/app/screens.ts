@@ -42,6 +42,12 @@ export const SCREENS = {
     group: "text",
     load: () => import("../screens/models/Models.svelte"),
   },
+  music: {
+    title: "Music",
+    icon: "music",
+    group: "more",
+    load: () => import("../screens/music/Music.svelte"),
+  },
 } as const satisfies Record<string, ScreenFacts>;
 
 export type Screen = keyof typeof SCREENS;

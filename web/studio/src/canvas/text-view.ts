@@ -363,8 +363,7 @@ export class TextView {
       this.select(null);
       this.anchor = -1;
       this.go(from, "pointer");
-      // Lifting the pointer closes open popovers, only then may another one open.
-      setTimeout(() => this.listeners.chosen?.(from));
+      this.listeners.chosen?.(from);
     };
     window.addEventListener("pointermove", move);
     window.addEventListener("pointerup", release);

@@ -27,15 +27,14 @@ export class Reading {
 
   constructor(private readonly place: () => Place) {}
 
-  /** Return whether there is a new trace; not so where it failed, or where another was asked for. */
-  async read(model: string, text: string): Promise<boolean> {
+  async read(model: string, text: string, pattern: string | null): Promise<void> {
     const work = ++this.work;
     this.finding?.stop();
     this.busy = true;
     this.failure = this.findFailure = null;
     try {
       const trace = await this.place().models.trace(model, text);
-      if (work !== this.work) return false;
+      if (work !== this.work) return;
       this.model = model;
       this.text = text;
       this.trace = trace;
@@ -43,13 +42,13 @@ export class Reading {
       this.findings = null;
       this.saliency = null;
       this.moved.clear();
-      return true;
     } catch (error) {
       if (work === this.work) this.failure = sentence(error);
-      return false;
+      return;
     } finally {
       if (work === this.work) this.busy = false;
     }
+    await this.find(pattern);
   }
 
   /** Ask what each unit responds to, with a pattern of the person's. */

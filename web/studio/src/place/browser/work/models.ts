@@ -2,6 +2,7 @@
 
 import { configError } from "../../../../../kernel/src/errors.ts";
 import type { Kernel } from "../../../../../kernel/src/kernel.ts";
+import type { MusicModel } from "../../../../../kernel/src/music/model.ts";
 import { TextModel } from "../../../../../kernel/src/text-model.ts";
 import { object } from "../entries.ts";
 import { database } from "../database.ts";
@@ -11,7 +12,7 @@ import { loadKernel } from "../kernel.ts";
 const MOST_PARAMETERS = 60_000_000;
 
 interface Opened {
-  model: TextModel;
+  model: TextModel | MusicModel;
   /** Changes when a run writes a better model. */
   revision: string;
   users: number;
@@ -29,11 +30,21 @@ export function kernel(): Promise<Kernel> {
   return loading;
 }
 
-/** Lend a model out for as long as `use` runs. Throws where there is none, or it is damaged. */
-export async function withModel<T>(
-  id: string,
-  use: (model: TextModel) => T | Promise<T>,
-): Promise<T> {
+/** Lend a model of texts out for as long as `use` runs. Throws where there is none. */
+export const withModel = <T>(id: string, use: (model: TextModel) => T | Promise<T>): Promise<T> =>
+  lent(id, (model) => {
+    if (model instanceof TextModel) return use(model);
+    throw configError("This is a model of music, which writes no text.");
+  });
+
+/** Lend a model of music out for as long as `use` runs. Throws where there is none. */
+export const withMusic = <T>(id: string, use: (model: MusicModel) => T | Promise<T>): Promise<T> =>
+  lent(id, (model) => {
+    if (!(model instanceof TextModel)) return use(model);
+    throw configError("This is a model of texts, which composes no music.");
+  });
+
+async function lent<T>(id: string, use: (model: Opened["model"]) => T | Promise<T>): Promise<T> {
   const found = await open(id);
   found.users += 1;
   try {
@@ -58,9 +69,11 @@ async function open(id: string): Promise<Opened> {
   }
   const file = await db.get("files", id);
   if (!file) throw configError("There is no such model here; it may have been removed.");
+  const music = entry.kind === "music" ? await import("./music.ts") : null;
   const again = opened.get(id);
   if (again?.revision === revision) return again;
-  const fresh = { model: TextModel.read(running, file, entry.name), revision, users: 0 };
+  const model = (music?.MusicModel ?? TextModel).read(running, file, entry.name);
+  const fresh = { model, revision, users: 0 };
   if (known) retire(known);
   opened.set(id, fresh);
   return fresh;

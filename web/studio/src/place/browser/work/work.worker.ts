@@ -4,8 +4,10 @@ import { expose } from "comlink";
 import { configError, formatError } from "../../../../../kernel/src/errors.ts";
 import { STREAM } from "../../../../../kernel/src/initialise.ts";
 import { readModel } from "../../../../../kernel/src/model-file.ts";
+import type { PieceDocument } from "../../../../../kernel/src/music/piece.ts";
 import { TextModel } from "../../../../../kernel/src/text-model.ts";
 import { cuts } from "../../../../../kernel/src/training.ts";
+import type { ComposeRequest, MusicFormat } from "../../music.ts";
 import type {
   Continuation,
   CorpusEntry,
@@ -19,7 +21,7 @@ import { describeModel, object } from "../entries.ts";
 import type { TextSettings } from "../settings.ts";
 import { looksLikeText, readText, sha256, unpacked } from "../reading.ts";
 import { pass } from "./errors.ts";
-import { kernel, withModel } from "./models.ts";
+import { kernel, withModel, withMusic } from "./models.ts";
 import { countCharacters, surveyText } from "./survey.ts";
 import { write } from "./writing.ts";
 
@@ -51,6 +53,9 @@ async function look<T>(
   const looking = await import("./looking.ts");
   return withModel(id, (model) => use(looking, model));
 }
+
+/** What only models of music need, brought when one is there. */
+const music = () => import("./music.ts");
 
 const work = {
   // Texts
@@ -115,7 +120,11 @@ const work = {
     const shown = name.replace(/\.safetensors$/i, "") || "model";
     const read = readModel(file, shown);
     // Opened once, so that a file that cannot be used is refused now and not later.
-    new TextModel(await kernel(), read, {}, shown).dispose();
+    const opened =
+      read.document.task.kind === "music"
+        ? new (await music()).MusicModel(await kernel(), read, shown)
+        : new TextModel(await kernel(), read, {}, shown);
+    opened.dispose();
     const source = object(read.document.provenance.data);
     const inputs = Array.isArray(source.inputs) ? source.inputs.map(String) : [];
     const corpora = await (await database()).getAll("corpora");
@@ -192,6 +201,32 @@ const work = {
     } finally {
       stopped.delete(job);
     }
+  },
+
+  // Music
+
+  async composeMusic(
+    job: number,
+    id: string,
+    request: ComposeRequest,
+    progress: (share: number) => Promise<void>,
+  ) {
+    try {
+      const { composed } = await music();
+      return await withMusic(id, (model) =>
+        composed(model, request, progress, () => stopped.has(job)),
+      );
+    } finally {
+      stopped.delete(job);
+    }
+  },
+
+  renderMusic: async (piece: PieceDocument, format: MusicFormat) =>
+    (await music()).rendered(piece, format),
+
+  async traceMusic(id: string, tokens: number[]) {
+    const { traced } = await music();
+    return withMusic(id, (model) => traced(model, tokens));
   },
 };
 
