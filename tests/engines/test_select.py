@@ -6,10 +6,15 @@ import sys
 
 import pytest
 
+import recurra
 from recurra import engines
+from recurra.cli.main import _sentence
 from recurra.core.errors import ConfigError, ResourceError
 from recurra.core.spec import Cell
 from recurra.engines import EngineOptions, select
+from recurra.engines.native import NativeNetwork, network
+from recurra.formats.sources import Document
+from recurra.kernel import library
 from tests.cases import VARIANTS, make_spec
 
 
@@ -44,6 +49,39 @@ def test_an_engine_that_is_not_here_is_never_replaced(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ResourceError, match="PyTorch is not installed"):
         select(make_spec(), EngineOptions(engine="torch"), "train")
+
+
+@pytest.mark.parametrize("purpose", ["train", "generate"])
+def test_a_kernel_that_cannot_be_loaded_is_said_to_be_replaced(purpose, monkeypatch, tmp_path):
+    monkeypatch.setattr(engines, "has_cuda", lambda: False)
+    monkeypatch.setattr(library, "FOLDER", tmp_path)
+    with pytest.warns(UserWarning, match=r"engine computes.*the kernel was not built") as said:
+        assert select(make_spec(), EngineOptions(), purpose).name != "native"
+    assert len(said) == 1
+
+
+def test_the_command_line_prints_it_as_a_sentence():
+    said = "The torch engine computes."
+    assert _sentence(said, UserWarning, "engines.py", 7) == f"note        {said}\n"
+    assert "engines.py:7" in _sentence(said, DeprecationWarning, "engines.py", 7)
+
+
+def test_a_training_and_its_text_come_from_the_kernel(monkeypatch):
+    modes = []
+    run = NativeNetwork._run
+
+    def spy(self, mode, *arguments, **more):
+        modes.append(mode)
+        return run(self, mode, *arguments, **more)
+
+    monkeypatch.setattr(NativeNetwork, "_run", spy)
+    monkeypatch.setattr(engines, "has_cuda", lambda: False)
+    text = Document.of_text("All that glitters is not gold.\n" * 40)
+    model = recurra.train(text, steps=4, sizes=(8,), window=8, batch_size=4)
+    assert modes.count(network.TRAIN) == 4
+    modes.clear()
+    model.generate("All", length=5)
+    assert set(modes) == {network.FORWARD, network.GENERATE}
 
 
 def test_an_engine_that_cannot_run_the_network_says_so():

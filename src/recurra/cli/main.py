@@ -7,6 +7,7 @@ verb is run or its own help is asked for.
 from __future__ import annotations
 
 import sys
+import warnings
 
 import click
 
@@ -61,10 +62,27 @@ def app() -> None:
     """
 
 
+def _sentence(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """Return what is printed of a warning: our own are sentences for whoever runs the command."""
+    if category is UserWarning:
+        return f"note        {message}\n"
+    return _FORMAT(message, category, filename, lineno, line)
+
+
+_FORMAT = warnings.formatwarning
+
+
 def main() -> None:
     """Run the command line; the console script's entry point. Never returns."""
     # Text that the terminal's encoding lacks is shown as escapes, not as a crash half-way.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    warnings.formatwarning = _sentence
     app(prog_name="recurra")

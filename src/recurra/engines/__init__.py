@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -91,10 +92,17 @@ def select(spec: Spec, options: EngineOptions, purpose: Purpose) -> Engine:
     elif options.device == "auto" and purpose == "train" and has_cuda():
         order = ("torch", *order)
     reasons = []
+    unloaded = ""
     for name in order:
         engine = make(name, options)
-        reason = engine.available() or engine.unsupported(spec)
+        absent = engine.available()
+        reason = absent or engine.unsupported(spec)
         if reason is None:
+            if unloaded:
+                said = f"The {name} engine computes, more slowly than the native one: {unloaded}"
+                warnings.warn(said, stacklevel=2)
             return engine
+        if name == "native" and absent:
+            unloaded = absent
         reasons.append(reason)
     raise ResourceError(" ".join(reasons))

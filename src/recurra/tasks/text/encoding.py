@@ -147,10 +147,18 @@ def encode_documents(
     return Encoding(
         np.zeros(0, vocabulary.dtype),
         starts,
-        np.unique(resets[resets < count]),
+        _distinct(resets[resets < count]),
         (cuts[0], cuts[1], cuts[2], cuts[3]),
         facts,
     )
+
+
+def _distinct(positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return them in order, each once: `np.unique`, which imports masked arrays for it."""
+    ordered = np.sort(positions)
+    first = np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]
+    distinct: NDArray[np.int64] = ordered[first]
+    return distinct
 
 
 class _Marks:
