@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import gzip
 import http.server
 import os
 import random
@@ -39,6 +38,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench.common import Row, _busy_seconds, interleave, print_table, write_json  # noqa: E402
+from bench.web import sizes  # noqa: E402
 
 STUDIO = ROOT / "web" / "studio"
 VOCABULARY = 65
@@ -287,13 +287,7 @@ def page_facts(browser: Any, origin: str, folder: Path, corpus: str, rounds: int
     print(f"\nFrom opening the page to the first step, 'tiny' on a pasted text: {middle:.2f} s "
           f"({found[0]:.2f} to {found[-1]:.2f}), bar 1 {verdict}")  # fmt: skip
 
-    files = loaded(context, origin, folder)
-    total = sum(len(gzip.compress(path.read_bytes(), 9)) for path in files)
-    verdict = "reached" if total <= 110_000 else "NOT reached"
-    print(f"JavaScript and WebAssembly of the text screens, gzip: {total:,} bytes, bar 110,000 "
-          f"{verdict}")  # fmt: skip
-    for path in files:
-        print(f"  {path.name:<40} {len(gzip.compress(path.read_bytes(), 9)):>8,}")
+    sizes.report(folder)
 
     # A long run in one tab, watched by the studio's own screen in another.
     trains = opened(context, origin)
@@ -319,24 +313,6 @@ def page_facts(browser: Any, origin: str, folder: Path, corpus: str, rounds: int
         page.close()
     trains.evaluate("run => window.bench.ours.stop(run)", run)
     context.close()
-
-
-def loaded(context: Any, origin: str, folder: Path) -> list[Path]:
-    """Return the files that the screens Corpus, Train and Write load, with the Workers' own."""
-    names: set[str] = set()
-    page = context.new_page()
-    page.on("response", lambda response: names.add(response.url.removeprefix(origin + "/")))
-    for screen in ("corpus", "train", "write"):
-        page.goto(f"{origin}/#/{screen}?place=browser")
-        page.reload()
-        page.wait_for_timeout(800)
-    page.close()
-    assets = folder / "assets"
-    names |= {f"assets/{path.name}" for path in assets.glob("*.worker-*.js")}
-    names = {name for name in names if not name.endswith(".wasm")}
-    names |= {f"assets/{path.name}" for path in assets.glob("recurra-threads-*.wasm")}
-    found = [folder / name for name in names if name.startswith("assets/")]
-    return sorted(path for path in found if path.suffix in (".js", ".wasm") and path.is_file())
 
 
 def main() -> None:
