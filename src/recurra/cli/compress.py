@@ -11,7 +11,7 @@ import click
 
 from recurra.cli import console
 from recurra.cli.flags import build, options_from
-from recurra.cli.score import Watch
+from recurra.cli.watch import Watch
 from recurra.core.errors import ConfigError, FormatError
 from recurra.engines import EngineOptions
 

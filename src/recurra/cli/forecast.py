@@ -158,7 +158,7 @@ def predict(
       recurra forecast predict runs/sales-0001 --horizon 28 --level 80,95
       recurra forecast predict sales.safetensors --data this-year.csv -o next.csv --plot next.png
     """
-    from recurra.cli.score import Watch
+    from recurra.cli.watch import Watch
     from recurra.tasks.series.forecaster import table_of, table_of_paths
     from recurra.tasks.series.model import SeriesModel
     from recurra.tasks.series.read import read_ahead
@@ -228,7 +228,7 @@ def evaluate(
     import json
     from dataclasses import asdict
 
-    from recurra.cli.score import Watch
+    from recurra.cli.watch import Watch
     from recurra.formats.documents import plain
     from recurra.tasks.series.evaluate import evaluate as measure
     from recurra.tasks.series.model import SeriesModel

@@ -11,7 +11,7 @@ import click
 
 from recurra.cli import console
 from recurra.cli.flags import build, collect, options_from, with_flag_names
-from recurra.cli.score import Watch
+from recurra.cli.watch import Watch
 from recurra.core.errors import ConfigError
 from recurra.core.sampling import SamplingOptions
 from recurra.engines import EngineOptions

@@ -10,6 +10,7 @@ import click
 
 from recurra.cli import console
 from recurra.cli.flags import build, options_from
+from recurra.cli.watch import Watch
 from recurra.core.errors import ConfigError
 from recurra.core.sampling import SamplingOptions
 from recurra.engines import EngineOptions
@@ -19,7 +20,6 @@ from recurra.insight.dynamic import DynamicOptions
 if TYPE_CHECKING:
     from recurra.tasks.text.model import Model
     from recurra.tasks.text.passages import Passage
-    from recurra.tasks.text.reading import Progress
     from recurra.tasks.text.score import Score
 
 COARSE = ("bfloat16", "int8")
@@ -283,30 +283,3 @@ def show_detail(found: Score) -> None:
             out.print(told)
     for note in detail.notes:
         console.err().print(note)
-
-
-class Watch:
-    """A progress bar that shows only where the work takes longer than a second."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-        self._began = time.perf_counter()
-        self._bar: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> Progress:
-        self._began = time.perf_counter()
-        return self._advance
-
-    def _advance(self, done: int, total: int) -> None:
-        if self._bar is None:
-            if time.perf_counter() - self._began < 1.0:
-                return
-            self._bar = console.progress_bar(transient=True)
-            self._bar.start()
-            self._task = self._bar.add_task(self.what, total=total)
-        self._bar.update(self._task, completed=done, total=total)
-
-    def __exit__(self, *error: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()

@@ -62,7 +62,7 @@ def train(
       recurra train poems/*.txt --sizes 128,128 --epochs 10 --reset-at document
     """
     from recurra.cli.progress import ProgressListener, conclude
-    from recurra.cli.score import Watch
+    from recurra.cli.watch import Watch
     from recurra.learning.events import Listener
     from recurra.learning.run_folder import RunFolder
     from recurra.tasks.text.training import prepare, run_name

@@ -22,7 +22,7 @@ from typing import IO, cast
 from recurra.core.errors import FormatError
 from recurra.formats.encodings import looks_like_text
 
-BLOCK_BYTES = 1 << 18
+BLOCK_BYTES = 1 << 16
 """How much is read at a time: what streaming holds in memory is a small multiple of it."""
 
 MEMORY_BYTES = 32 << 20

@@ -36,7 +36,7 @@ class Reading:
 def read_text(document: Document, reading: Reading = Reading()) -> Iterator[tuple[str, int]]:
     """Yield the text of a document piece by piece, each with how many stored bytes it took so far.
 
-    Pieces are about a quarter of a million characters, never empty. A byte order mark is left out.
+    Pieces are tens of thousands of characters, never empty. A byte order mark is left out.
 
     Raises:
         FormatError: a byte is not in the encoding (and is not to be replaced), or the document

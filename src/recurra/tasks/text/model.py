@@ -32,7 +32,12 @@ from recurra.tasks.text.passages import (
     passage_of_files,
 )
 from recurra.tasks.text.reading import CHUNK, Progress, read_stream
-from recurra.tasks.text.vocabulary import Policy, Vocabulary, vocabulary_from_document
+from recurra.tasks.text.vocabulary import (
+    UNITS,
+    Policy,
+    Vocabulary,
+    vocabulary_from_document,
+)
 
 if TYPE_CHECKING:
     from recurra.insight.ablation import Ablation
@@ -43,7 +48,6 @@ if TYPE_CHECKING:
     from recurra.tasks.text.inside import Inside
     from recurra.tasks.text.judge import Judgement
 
-UNITS = {"characters": "character", "bytes": "byte", "words": "word", "subwords": "subword"}
 """What one token of a vocabulary is called."""
 
 

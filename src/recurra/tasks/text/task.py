@@ -16,9 +16,8 @@ from recurra.engines.base import Network, Report
 from recurra.learning.task import Sample, Window
 from recurra.learning.windows import LastPosition, Streams
 from recurra.tasks.text.corpus import Corpus, load_corpus
-from recurra.tasks.text.generate import generate_texts
-from recurra.tasks.text.model import UNITS
 from recurra.tasks.text.settings import Settings
+from recurra.tasks.text.vocabulary import UNITS
 
 VALIDATION_STREAM = 1000
 """Shortest stream of the validation split, in tokens, where it is long enough for several."""
@@ -128,6 +127,9 @@ class TextTask:
 
         The passage ends at a line end, or else at a space, where one is near. It is not shown.
         """
+        # Not before it is needed: a training starts sooner.
+        from recurra.tasks.text.generate import generate_texts
+
         prime = self._passage(step)
         samples = []
         for lane, temperature in enumerate(self.settings.samples.sample_temperatures):

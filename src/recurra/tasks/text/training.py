@@ -6,18 +6,20 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recurra.learning import loop
 from recurra.learning.events import Listener
 from recurra.learning.resume import resume as resume_run
 from recurra.learning.training import Training, best_weights, pass_on_interrupt
 from recurra.tasks.text.corpus import load_corpus
-from recurra.tasks.text.model import Model
 from recurra.tasks.text.passages import Inputs, named_inputs, recorded_inputs
 from recurra.tasks.text.presets import Preset
 from recurra.tasks.text.settings import Settings, find_preset, gather
 from recurra.tasks.text.task import TextTask
+
+if TYPE_CHECKING:
+    from recurra.tasks.text.model import Model
 
 ReadProgress = Callable[[int, int, str], None]
 """Called with bytes done, bytes in all, and what is being done."""
@@ -108,6 +110,9 @@ def finished(outcome: loop.Outcome, run: Path | None, settings: Settings | None)
 
     Raises `KeyboardInterrupt` where a person stopped it.
     """
+    # Not before it is needed: a training starts sooner.
+    from recurra.tasks.text.model import Model
+
     pass_on_interrupt(outcome)
     if run is not None:
         return Model.load(run)

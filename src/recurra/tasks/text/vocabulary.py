@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 
 from recurra.core.errors import ConfigError, FormatError
 
+UNITS = {"characters": "character", "bytes": "byte", "words": "word", "subwords": "subword"}
+"""What one token of each kind is called."""
+
 UNKNOWN = "\ufffd"
 """How the unknown token is written: the replacement character."""
 
