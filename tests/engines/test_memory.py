@@ -44,3 +44,33 @@ def test_a_block_asked_for_again_costs_no_page_faults():
         return int(run.stdout)
 
     assert faults("keep") < 100
+
+
+HELD = """
+import re, sys
+from pathlib import Path
+import numpy as np
+from recurra.engines.memory import return_freed_memory
+
+def resident():
+    return int(re.search(r"VmRSS:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
+
+if not return_freed_memory():
+    sys.exit("mallopt refused")
+# By default the first block that is freed teaches the C library to keep blocks of that size.
+first = np.ones(2**20)
+del first
+blocks = [np.ones(2**20) for _ in range(6)]
+before = resident()
+del blocks[:5]
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or platform.libc_ver()[0] != "glibc",
+    reason="only glibc can be asked",
+)
+def test_large_arrays_are_given_back_as_they_are_freed():
+    run = subprocess.run([sys.executable, "-c", HELD], capture_output=True, text=True, check=True)
+    assert int(run.stdout) >= 35  # of 40 MB

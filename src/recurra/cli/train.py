@@ -63,10 +63,12 @@ def train(
     """
     from recurra.cli.progress import ProgressListener, conclude
     from recurra.cli.watch import Watch
+    from recurra.engines.memory import return_freed_memory
     from recurra.learning.events import Listener
     from recurra.learning.run_folder import RunFolder
     from recurra.tasks.text.training import prepare, run_name
 
+    return_freed_memory()
     values: dict[str, Any] = {}
     for kind in CLASSES.values():
         values |= collect(kind, flags)
