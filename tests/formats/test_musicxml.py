@@ -108,12 +108,12 @@ def test_what_cannot_be_read_is_told_in_a_sentence(data, sentence):
         read_musicxml(data, "a.mxl")
 
 
-@pytest.mark.parametrize("inside", ["<note/>" * 3_100_000, "<note " + 'a="" ' * 3_100_000 + "/>"])
+@pytest.mark.parametrize("inside", ["<note/>" * 1_100_000, "<note " + 'a="" ' * 1_100_000 + "/>"])
 def test_a_bomb_of_elements_is_refused_before_it_is_parsed(inside):
     container = '<c><rootfile full-path="s.xml"/></c>'
     score = f"<score-partwise>{inside}</score-partwise>"
     data = packed(**{"META-INF__container_xml": container, "s_xml": score})
-    assert len(data) < 200_000
+    assert len(data) < 100_000
     with pytest.raises(FormatError, match="tags and attributes"):
         read_musicxml(data)
     with pytest.raises(FormatError, match="tags and attributes"):

@@ -20,7 +20,7 @@ from recurra.formats.abc_keys import Key
 
 LARGEST_BYTES = 32 << 20
 """Of the XML, unpacked."""
-MOST_MARKS = 3_000_000
+MOST_MARKS = 1_000_000
 """Tags and attributes; each takes a hundred bytes or more once it is parsed."""
 MOST_NOTES = 400_000
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
