@@ -67,7 +67,7 @@ def train(
     """Learn music and return the model that did best on the pieces held out.
 
         model = train("tunes/", run="runs/tunes", seconds=600)
-        model.compose().save("tune.mid")
+        save(compose(model).pieces[0].piece, "tune.mid")
 
     Args:
         inputs: as for `prepare`.
