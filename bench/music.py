@@ -7,9 +7,9 @@ Trains the preset small for `--seconds` on each set and measures, in ten minutes
     jsb          nats a time step on the 77 test chorales (jsb-roll, quarter notes)
     nottingham   the same on the 170 test tunes (nottingham-roll)
     abc          of tunes composed by a model of ABC: how many an independent library (music21)
-                 reads, in how many the bars add up, how long the runs are that stand in the
-                 training tunes (in any key), beside tunes that were held out; all of them through
-                 MIDI and back
+                 reads, in how many the bars add up, how many end on the tonic, how long the runs
+                 are that stand in the training tunes (in any key), beside tunes that were held
+                 out; all of them through MIDI and back; free, by the rules, and of 16 bars
 
 Published figures are told beside. Writes bench/out/music.json.
 """
@@ -32,6 +32,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from bench.common import ForeignTime, print_plain, write_json  # noqa: E402
 from recurra.core.notes import Piece  # noqa: E402
+from recurra.formats.abc_keys import Key  # noqa: E402
 from recurra.formats.abc_notes import bars  # noqa: E402
 from recurra.formats.midi import read_midi, write_midi  # noqa: E402
 from recurra.learning.run_folder import RunFolder  # noqa: E402
@@ -93,8 +94,14 @@ def tunes(
     tokens, _ = encode_for(model.vocabulary, [one.piece for one in corpus.of("test")])
     test = model.score(tokens).nats_per_token
     rows = [judged("held-out tunes", held_out, source)]
-    for label, rules in (("composed", False), ("composed by the rules", True)):
-        how = ComposeOptions(samples=count, seed=1, rules=rules, length=1000)
+    wishes: dict[str, dict[str, Any]] = {
+        "composed, no rules": {"rules": False},
+        "composed": {},
+        "16 bars, one drawn": {"bars": 16, "endings": 1, "samples": -(-count // 4)},
+        "16 bars, the best end of 8": {"bars": 16, "samples": -(-count // 4)},
+    }
+    for label, asked in wishes.items():
+        how = ComposeOptions.parse({"samples": count, "seed": 1, "length": 1000, **asked})
         made = compose(model, how)
         rows.append(judged(label, [one.piece for one in made.pieces], source))
     facts = {"test nats a token": round(test, 3), "parameters": model.parameters}
@@ -115,6 +122,7 @@ def judged(label: str, pieces: Sequence[Piece], source: Melodies) -> dict[str, A
         "bars add up": share(right),
         "bars add up (music21)": share(one is True for one in heard),
         "same through MIDI": share(map(through_midi, pieces)),
+        "end on the tonic": share(map(ends_on_the_tonic, pieces)),
         "notes": statistics.median(copy.length for copy in copies),
         "longest copy, notes": statistics.median(copy.notes for copy in copies),
         "largest": max(copy.notes for copy in copies),
@@ -132,6 +140,12 @@ def through_midi(piece: Piece) -> bool:
     if not piece.notes:
         return False
     return [n[:3] for n in read_midi(write_midi(piece)).notes] == [n[:3] for n in piece.notes]
+
+
+def ends_on_the_tonic(piece: Piece) -> bool:
+    """Whether the last note is the key's first."""
+    keys = [t.strip("[]")[2:] for t in piece.abc.split(" ") if t.startswith(("K:", "[K:"))]
+    return bool(piece.notes) and piece.notes[-1].pitch % 12 == Key.parse((keys or ["C"])[-1]).tonic
 
 
 def by_music21(piece: Piece) -> bool | None:

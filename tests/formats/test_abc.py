@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recurra.core.errors import FormatError
-from recurra.formats.abc import read_collection, read_tune, write_tune
+from recurra.formats.abc import read_collection, read_tune
 from recurra.formats.abc_keys import Key, length_text, parse_length, parse_metre
 from recurra.formats.abc_notes import after_bars, bars, count_bars, moved, sound
+from recurra.formats.abc_write import write_tune
 
 HEAD = "X:1\nT:A tune\nM:4/4\nL:1/8\nK:G\n"
 
@@ -226,3 +227,16 @@ def test_bars_are_counted_as_they_are_written(music, count):
     tune = read_tune(f"X:1\nM:6/8\nL:1/8\nK:D\n{music}")
     assert count_bars(tune.tokens) == count
     assert after_bars(tune.tokens, count) == len(tune.tokens) - (music == "d6|d2")
+
+
+@pytest.mark.parametrize(
+    ("metre", "music", "written"),
+    [("6/8", "DAFFED|d3-d3|", "DAF FED | d3- d3 |"), ("4/4", "GABcdedc|", "GABc dedc |"),
+     ("3/4", "GABcde|", "GA Bc de |"), ("4/4", '"G"G4(3Bcd"D"AB|', '"G"G4 (3Bcd"D"AB |'),
+     ("6/8", "(d3e3){f}g3|", "(d3 e3) {f}g3 |")],
+)  # fmt: skip
+def test_the_notes_of_a_beat_stand_together(metre, music, written):
+    tune = read_tune(f"X:1\nM:{metre}\nL:1/8\nK:D\n{music}")
+    text = write_tune(tune.tokens)
+    assert text.splitlines()[-1] == written
+    assert read_tune(text).tokens == tune.tokens

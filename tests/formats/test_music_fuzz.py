@@ -14,8 +14,9 @@ import pytest
 
 from recurra.core.errors import RecurraError
 from recurra.core.notes import Note, Piece
-from recurra.formats.abc import read_collection, write_tune
+from recurra.formats.abc import read_collection
 from recurra.formats.abc_notes import bars, moved, sound
+from recurra.formats.abc_write import write_tune
 from recurra.formats.midi import read_midi, write_midi
 from recurra.formats.musicxml import read_musicxml, write_musicxml
 from tests.formats.test_musicxml import SCORE

@@ -10,7 +10,7 @@ The standard is ABC 2.1; only tunes of one voice are read.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -308,51 +308,3 @@ def split_length(token: str) -> tuple[str, Fraction]:
     if match is None:
         raise FormatError(f"'{token}' is no note.")
     return match[1], parse_length(match[2])
-
-
-def write_tune(
-    tokens: Iterable[str],
-    *,
-    title: str = "",
-    number: int = 1,
-    tempo: float | None = None,
-    fields: Iterable[str] = (),
-) -> str:
-    """Return the text of a tune, four bars a line.
-
-    Args:
-        tokens: as `Tune.tokens`; a key or a metre that is missing is C and 4/4.
-        fields: further lines of the header, such as "C:Trad.".
-    """
-    body = list(tokens)
-    metre = body.pop(0) if body and body[0].startswith("M:") else "M:4/4"
-    key = body.pop(0) if body and body[0].startswith("K:") else "K:C"
-    lines = [
-        f"X:{number}",
-        f"T:{_plain(title) or 'Untitled'}",
-        *map(_plain, fields),
-        metre,
-        "L:1/8",
-    ]
-    if tempo:
-        lines.append(f"Q:1/4={tempo:g}")
-    lines.append(key)
-    line, bars = "", 0
-    for token in body:
-        ending = token[0] == "[" and token[1:2].isdigit()
-        if token in BARS or ending or (token[0] == "[" and token[2:3] == ":"):
-            line = line.rstrip(" ") + " " + token + " "
-        else:
-            line += token
-        if token in BARS:
-            bars += 1
-            if bars % 4 == 0:
-                lines.append(line.strip())
-                line = ""
-    if line.strip():
-        lines.append(line.strip())
-    return "\n".join(lines) + "\n"
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 from recurra.core.notes import TICKS, Note, Piece
 from recurra.formats import notation
-from recurra.formats.abc import write_tune
 from recurra.formats.abc_keys import Key, length_text
 from recurra.formats.abc_notes import note_name
+from recurra.formats.abc_write import write_tune
 
 _SIGNS = {-1: "_", 0: "=", 1: "^"}
 

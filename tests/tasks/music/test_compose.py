@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from recurra.core.errors import ConfigError
 from recurra.core.notes import Note, Piece
 from recurra.core.sampling import SamplingOptions, log_softmax
-from recurra.formats.abc import read_collection, read_tune
+from recurra.formats.abc import is_sound, read_collection, read_tune, split_length
 from recurra.formats.abc_notes import bars, count_bars
 from recurra.formats.abc_score import write_abc
 from recurra.formats.midi import read_midi, write_midi
@@ -115,6 +115,16 @@ class TestTunes:
         for text in ("[2", "d3", "c3", "|]"):
             rules.take(WORDS.number[text])
         assert not rules.allowed()[second]
+
+    def test_the_last_of_the_bars_that_were_asked_for_closes_on_the_tonic(self):
+        rules = TuneRules(TABLE, bars=2)
+        for text in ("M:6/8", "K:D", "d6", "|", "d3"):
+            rules.take(WORDS.number[text])
+        allowed = [WORDS.tokens[n] for n in np.flatnonzero(rules.allowed())]
+        filling = [text for text in allowed if is_sound(text) and split_length(text)[1] == 3]
+        assert filling
+        assert {text[0].upper() for text in filling} == {"D"}
+        assert any(text[0] == "e" for text in allowed)
 
     def test_one_chord_symbol_stands_before_a_note(self):
         rules = TuneRules(TABLE)

@@ -5,9 +5,10 @@ import warnings
 import pytest
 
 from recurra.core.notes import Note, Piece
-from recurra.formats.abc import read_tune, write_tune
+from recurra.formats.abc import read_tune
 from recurra.formats.abc_notes import sound
 from recurra.formats.abc_score import write_abc
+from recurra.formats.abc_write import write_tune
 from recurra.formats.musicxml import write_musicxml
 from tests.tasks.music.toy import tune
 

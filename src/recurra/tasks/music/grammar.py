@@ -1,8 +1,9 @@
 """What may come next in an ABC tune, so that its bars add up and it is what was asked for.
 
-The rules are those of the notation alone: notes fit into the bar, a bar line comes when the bar is
-full (a part may begin with a short bar, whose rest is missing at its end), tuplets and grace notes
-are finished, and a tune ends after a double bar or a repeat. What the music is remains the model's.
+The rules are those of the notation: notes fit into the bar, a bar line comes when the bar is full
+(a part may begin with a short bar, whose rest is missing at its end), tuplets and grace notes are
+finished, and a tune ends after a double bar or a repeat. What the music is remains the model's, but
+for one note: a tune that is to have so many bars closes them on its tonic.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class Table:
         self.lengths = np.zeros(len(texts))
         for n in np.flatnonzero(self.sounds):
             self.lengths[n] = float(split_length(texts[n])[1])
+        self.letters = np.array([_letter(text) for text in texts])
+        """Letter of a note without accidental, of whatever octave; "" for everything else."""
         self.bar = mask(lambda t: t == "|")
         self.sections = mask(lambda t: t in SECTIONS)
         self.final = mask(lambda t: t in FINAL)
@@ -80,6 +83,10 @@ class Table:
     def named(self, text: str) -> Mask:
         """Return the mask of one token."""
         return np.array([one == text for one in self.texts])
+
+
+def _letter(text: str) -> str:
+    return text[0].upper() if text[:1] and text[0] in "ABCDEFGabcdefg" else ""
 
 
 @dataclass(slots=True)
@@ -159,13 +166,25 @@ class TuneRules:
             found: Mask = table.sounds & (lengths + rest <= room)
             if self.first:
                 found &= np.abs(table.lengths - self.first) < CLOSE
-                return found
+                return self._closing(found, lengths + rest)
         else:
             found = table.sounds & (lengths <= room)
         # On a grid of 64th notes, or what is left of the bar could not be filled.
         ends = (self.position + lengths + rest) / GRID
         found &= np.abs(ends - np.round(ends)) < CLOSE
-        return found
+        return self._closing(found, lengths + rest)
+
+    def _closing(self, found: Mask, lengths: NDArray[np.float64]) -> Mask:
+        """Leave only the tonic where a note would fill the last bar that was asked for."""
+        if self.bars is None or self.count + 1 < self.bars or self.left > 1:
+            return found
+        end = self.position + lengths
+        filled = np.abs(end - self.full) < CLOSE
+        if self.pickup:
+            filled |= np.abs(end + self.pickup - self.full) < CLOSE
+        tonic = self.table.letters == self.tonic[:1]
+        # Where the model has no such note of that length, the others stay.
+        return found & (~filled | tonic) if (found & filled & tonic).any() else found
 
     def _second(self) -> bool:
         """Whether an ending that begins here is one for a later time."""

@@ -10,7 +10,7 @@ from recurra.core.errors import FormatError
 from recurra.core.sampling import SamplingOptions
 from recurra.datasets.music import licence_of
 from recurra.engines.base import Network, Report
-from recurra.formats.abc import write_tune
+from recurra.formats.abc_write import write_tune
 from recurra.learning.task import Sample, Window
 from recurra.tasks.music.corpus import Corpus, load_corpus
 from recurra.tasks.music.generate import draw

@@ -23,6 +23,8 @@ export class Table {
   readonly sounds: Mask;
   readonly notes: Mask;
   readonly lengths: Float64Array;
+  /** Letter of a note without accidental, of whatever octave; "" for everything else. */
+  readonly letters: readonly string[];
   readonly bar: Mask;
   readonly sections: Mask;
   readonly final: Mask;
@@ -55,6 +57,7 @@ export class Table {
     this.lengths = Float64Array.from(texts, (text, n) =>
       this.sounds[n] ? splitLength(text)[1].number : 0,
     );
+    this.letters = texts.map((text) => (/^[A-Ga-g]/.test(text) ? text[0]!.toUpperCase() : ""));
     this.bar = mask((text) => text === "|");
     this.sections = mask((text) => SECTIONS.has(text));
     this.final = mask((text) => FINAL.includes(text));
@@ -161,7 +164,7 @@ export class TuneRules implements Rules {
   private sounds(): Mask {
     const { sounds, lengths } = this.table;
     const room = this.full - this.position + CLOSE;
-    return sounds.map((may, n) => {
+    const found = sounds.map((may, n) => {
       if (!may) return 0;
       const length = lengths[n]! * this.ratio;
       let rest = 0;
@@ -175,6 +178,22 @@ export class TuneRules implements Rules {
       const end = (this.position + length + rest) / GRID;
       return Number(Math.abs(end - Math.round(end)) < CLOSE);
     });
+    return this.closing(found);
+  }
+
+  /** Leave only the tonic where a note would fill the last bar that was asked for. */
+  private closing(found: Mask): Mask {
+    if (this.bars === null || this.count + 1 < this.bars || this.left > 1) return found;
+    const { lengths, letters } = this.table;
+    const filled = found.map((may, n) => {
+      const end = this.position + lengths[n]! * this.ratio;
+      const short = this.pickup > 0 && Math.abs(end + this.pickup - this.full) < CLOSE;
+      return Number(may && (short || Math.abs(end - this.full) < CLOSE));
+    });
+    const tonic = (n: number): boolean => letters[n] === this.tonic.slice(0, 1);
+    // Where the model has no such note of that length, the others stay.
+    if (!filled.some((fills, n) => fills && tonic(n))) return found;
+    return found.map((may, n) => Number(may && (!filled[n] || tonic(n))));
   }
 
   private beforeSounds(): Mask {

@@ -198,7 +198,7 @@ export function noteName(step: number): string {
   return letter + ",".repeat(-octave);
 }
 
-/** The text of a tune, four bars a line. */
+/** The text of a tune, four bars a line, the notes of a beat together. */
 export function writeTune(tokens: readonly string[], title: string, tempo: number): string {
   const body = [...tokens];
   const metre = body[0]?.startsWith("M:") ? body.shift()! : "M:4/4";
@@ -206,9 +206,22 @@ export function writeTune(tokens: readonly string[], title: string, tempo: numbe
   const name = title.split(/\s+/).filter(Boolean).join(" ") || "Untitled";
   const lines = ["X:1", `T:${name}`, metre, "L:1/8", `Q:1/4=${short(tempo)}`, key];
   let [line, bars] = ["", 0];
-  for (const token of body) {
-    const apart = BARS.has(token) || isEnding(token) || /^\[.:/.test(token);
-    line = apart ? `${line.trimEnd()} ${token} ` : line + token;
+  let [group, position, due] = [beam(metre), Fraction.zero, false];
+  const lengths = durations(body);
+  for (const [place, token] of body.entries()) {
+    if (token.startsWith("[M:")) group = beam(token.slice(1, -1));
+    if (BARS.has(token) || isEnding(token) || /^\[.:/.test(token)) {
+      [position, due] = [Fraction.zero, false];
+      line = `${line.trimEnd()} ${token} `;
+    } else {
+      // A space ends a beam. A tie and the end of a slur still belong to the note before.
+      if (due && token !== "-" && token !== ")") [line, due] = [`${line} `, false];
+      line += token;
+      position = position.plus(lengths[place]!);
+      due ||=
+        lengths[place]!.top > 0 &&
+        position.times(new Fraction(group.bottom, group.top)).bottom === 1;
+    }
     if (BARS.has(token) && ++bars % 4 === 0) {
       lines.push(line.trim());
       line = "";
@@ -216,6 +229,13 @@ export function writeTune(tokens: readonly string[], title: string, tempo: numbe
   }
   if (line.trim()) lines.push(line.trim());
   return `${lines.join("\n")}\n`;
+}
+
+/** How many eighths a metre beams together: three, two, or half a bar of four beats. */
+function beam(field: string): Fraction {
+  const [beats, kind] = parseMetre(field.slice(2)) ?? [4, 4];
+  if (kind >= 8 && beats % 3 === 0) return new Fraction(24, kind);
+  return new Fraction((beats === 4 && kind === 4) || (beats === 2 && kind === 2) ? 4 : 2);
 }
 
 /** A number in at most six digits, as Python's "g" writes it. */
