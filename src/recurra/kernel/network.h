@@ -52,10 +52,10 @@ typedef struct {
 } Net;
 
 /* Read and check a description. Returns 0 or a refusal. */
-i64 net_read(Net *net, const i64 *description, i64 length);
+COLD i64 net_read(Net *net, const i64 *description, i64 length);
 
 /* Fill `table` with (offset, rows, columns, stride) of each tensor; return how many there are. */
-i64 net_table(const Net *net, i64 *table);
+COLD i64 net_table(const Net *net, i64 *table);
 
 /* Floats of a layer's state, of one sequence. */
 i64 layer_state(const Net *net, i64 k);

@@ -40,6 +40,7 @@ typedef int64_t i64;
 #define PANEL (4 * LANES)
 
 #define INLINE static inline __attribute__((always_inline))
+#define COLD __attribute__((cold)) /* small rather than fast */
 #define UNROLL _Pragma("GCC unroll 8")
 
 typedef float vf __attribute__((vector_size(LANES * 4)));

@@ -67,13 +67,19 @@ INLINE void quantise(const float *row, i64 count, uint8_t *to, float *step)
 }
 
 /* Lay out the tapes of `job` at `base` (which may be 0); return the bytes that they take. */
-i64 window_lay_out(Window *w, const RecurraJob *job, const Net *net, uint8_t *base);
+COLD i64 window_lay_out(Window *w, const RecurraJob *job, const Net *net, uint8_t *base);
 
 /* Pointers to a layer's part of a flat state. */
 typedef struct { float *h, *c, *gates; } StatePart;
 StatePart state_part(const Net *net, float *state, i64 batch, i64 k);
 
-/* run.c: one row of what the bottom layer reads, from where `input_row` finds it. */
+/* place.c: the states, masks and inputs of sequences b0 .. b1-1, from the job to the tapes; their
+ * outputs and the trace of what their cells did, from the tapes to the job. */
+void window_place(Window *w, i64 b0, i64 b1);
+void window_outputs(Window *w, i64 b0, i64 b1);
+COLD void window_trace(Window *w, i64 b0, i64 b1);
+
+/* place.c: one row of what the bottom layer reads, from where `input_row` finds it. */
 void place_input(Window *w, i64 row, const float *from);
 const float *input_row(const Window *w, i64 row, i64 token);
 
