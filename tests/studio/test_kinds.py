@@ -118,7 +118,7 @@ def test_a_training_of_any_kind_is_a_run_and_leaves_a_model(inside, kind, name, 
 
 def test_number_sequences_need_no_data(inside):
     run = train(inside, "numbers", None, digits=2)
-    assert run["corpus"] == {"id": None, "name": "drawn anew"}
+    assert run["corpus"] == {"id": None, "name": "Families of sequences"}
 
 
 @pytest.mark.parametrize(

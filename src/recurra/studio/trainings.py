@@ -263,7 +263,7 @@ class Trainings:
         if request.data is None:
             if wanted != "a file or nothing":
                 raise ConfigError("a training needs data to learn from.", "data")
-            return None, "drawn anew", []
+            return None, "Families of sequences", []
         entry = self.data.get(request.data)
         if entry.kind != request.kind:
             raise ConfigError(f"{entry.name} is brought for another kind of training.", "data")

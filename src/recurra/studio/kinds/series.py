@@ -9,11 +9,11 @@ from typing import Any
 from recurra.core.errors import FormatError
 from recurra.core.spec import Cell
 from recurra.formats.sources import Document
-from recurra.formats.tables import MISSING, Table, is_number, looks_dated, read_table
+from recurra.formats.tables import MISSING, is_number, looks_dated, read_table
 from recurra.studio.kinds.base import EXAMPLES, Example, Group, LearnsFrom, Settings, Training
 from recurra.studio.schema import Preset
 from recurra.tasks.series.options import ColumnOptions
-from recurra.tasks.series.read import read_panel, recognise
+from recurra.tasks.series.read import read_panel
 from recurra.tasks.series.settings import CLASSES, DEFAULTS, gather
 
 LOOKED_AT = 50
@@ -77,19 +77,18 @@ def check(file: Path) -> dict[str, Any]:
                 "dated": bool(few) and looks_dated(few[0]),
             }
         )
-    return {"rows": table.rows, "columns": columns, "guess": _guess(columns, table)}
+    return {"rows": table.rows, "columns": columns, "guess": _guess(columns)}
 
 
-def _guess(columns: Sequence[Mapping[str, Any]], table: Table) -> dict[str, str]:
+def _guess(columns: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return settings of `ColumnOptions` for a table that is not read without."""
-    try:
-        recognise(table, ColumnOptions())
-    except FormatError:
-        dates = [c["name"] for c in columns if c["dated"]]
-        values = [c["name"] for c in columns if c["numeric"] and not c["dated"]]
-        names = [c["name"] for c in columns if not c["numeric"] and not c["dated"]]
-        if dates and values and names:
-            return {"id_column": names[0], "time_column": dates[0], "target_column": values[-1]}
+    dates = [str(c["name"]) for c in columns if c["dated"]]
+    values = [str(c["name"]) for c in columns if c["numeric"] and not c["dated"]]
+    names = [str(c["name"]) for c in columns if not c["numeric"] and not c["dated"]]
+    known = ColumnOptions()
+    said = {known.id_column, known.target_column} <= {str(c["name"]) for c in columns}
+    if dates and values and names and not said:
+        return {"id_column": names[0], "time_column": dates[0], "target_column": values[-1]}
     return {}
 
 

@@ -42,6 +42,24 @@ export const SCREENS = {
     group: "text",
     load: () => import("../screens/models/Models.svelte"),
   },
+  forecast: {
+    title: "Forecast",
+    icon: "forecast",
+    group: "more",
+    load: () => import("../screens/forecast/Forecast.svelte"),
+  },
+  sequences: {
+    title: "Sequences",
+    icon: "sequences",
+    group: "more",
+    load: () => import("../screens/sequences/Sequences.svelte"),
+  },
+  classify: {
+    title: "Classify",
+    icon: "classify",
+    group: "more",
+    load: () => import("../screens/classify/Classify.svelte"),
+  },
   music: {
     title: "Music",
     icon: "music",

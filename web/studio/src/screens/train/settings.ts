@@ -129,6 +129,7 @@ export function fallback(setting: Setting, preset: Preset | undefined): unknown 
 
 /** Return what is wrong with a value, as a sentence, or null. */
 export function wrong(setting: Setting, value: unknown): string | null {
+  if (value === null && setting.optional) return null;
   const { field } = setting;
   const items = setting.kind === "list" ? (value as number[]) : [value];
   const bounds = setting.kind === "list" ? (field.items ?? {}) : field;

@@ -1,0 +1,167 @@
+"""Forecast, Sequences and Classify, as a person uses them: bring, train, ask, look."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.studio.screens import Desk, built, check_access, desk, page
+from tests.studio.serving import until
+from tests.studio.test_kinds import TABLE
+
+__all__ = ["built", "desk", "page"]  # fixtures
+
+expect.set_options(timeout=30_000)
+SMALL = {"sizes": [8], "engine": "reference", "validate_every": 10, "log_every": 2}
+TRAININGS = {
+    "series": {"data": "example-visitors", "options": SMALL | {
+        "steps": 20, "horizon": 7, "window": 28, "id_column": "shop", "time_column": "day",
+        "target_column": "visitors"}},
+    "numbers": {"options": SMALL | {"steps": 20}},
+    "labels": {"data": "example-pulses", "options": SMALL | {"steps": 60}},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def models(desk: Desk) -> dict[str, str]:
+    """A small model of each kind, by kind."""
+    found = {}
+    for kind, request in TRAININGS.items():
+        id = desk.live.send("POST", "/api/runs", {"kind": kind, **request}).json()["id"]
+        run = until(lambda id=id: (r := desk.live.send("GET", f"/api/runs/{id}").json())["status"]
+                    not in ("running", "paused") and r)  # fmt: skip
+        assert run["status"] == "finished", run["message"]
+        found[kind] = run["model"]
+    return found
+
+
+def go(page: Any, desk: Desk, screen: str, query: str = "") -> None:
+    page.goto(desk.address(screen, query))
+    page.reload()
+    page.get_by_role("heading", level=1).wait_for()
+
+
+def saved(page: Any, name: str) -> bytes:
+    with page.expect_download() as told:
+        page.get_by_role("button", name=name, exact=True).click()
+    return told.value.path().read_bytes()
+
+
+def test_numbers_are_asked_and_go_on(page: Any, desk: Desk, models: dict[str, str]) -> None:
+    go(page, desk, "sequences", f"model={models['numbers']}&training=none")
+    bars = page.locator(".bars li")
+    expect(bars).to_have_count(5)
+    field = page.get_by_role("textbox", name="Numbers")
+    field.fill("3, 6, nine")
+    expect(page.get_by_text("is no whole number")).to_be_visible()
+    expect(page.get_by_role("button", name="Ask")).to_be_disabled()
+    field.fill("2000000 3000000 4000000")
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator(".note").first).to_contain_text("outside the range")
+    expect(page.locator(".looked li")).to_have_count(3)
+    first = bars.first.locator(".number").inner_text()
+    page.get_by_role("button", name="More terms").click()
+    expect(page.locator(".terms b")).to_have_count(5)
+    expect(page.locator(".terms b").first).to_have_text(first)
+    # What was asked is in the address.
+    page.reload()
+    expect(field).to_have_value("2000000, 3000000, 4000000")
+    bars.nth(1).get_by_role("button").click()
+    expect(page.locator(".looked li")).to_have_count(4)
+
+
+def test_a_table_is_brought_and_trained(page: Any, desk: Desk) -> None:
+    go(page, desk, "forecast")
+    page.locator("input[type=file]").set_input_files(
+        {"name": "sales.csv", "mimeType": "text/csv", "buffer": TABLE.encode()}
+    )
+    expect(page.get_by_text("2 series, 168 values, every day")).to_be_visible()
+    page.get_by_text("2 series, 168 values").click()
+    expect(page.get_by_label("shop")).to_have_value("id")
+    page.get_by_label("shop").select_option("none")
+    expect(page.get_by_text("The columns need a word")).to_be_visible()
+    expect(page.get_by_role("button", name="Start training")).to_be_disabled()
+    page.get_by_label("shop").select_option("id")
+    page.get_by_role("spinbutton", name=re.compile("^Horizon")).fill("7")
+    page.get_by_role("textbox", name="Sizes").fill("8")
+    page.get_by_role("spinbutton", name=re.compile("^Seconds")).fill("2")
+    page.get_by_role("button", name="Start training").click()
+    expect(page.locator(".status")).to_have_text("Finished", timeout=90_000)
+    expect(page.get_by_role("img", name="north: ")).to_be_visible()
+
+
+def test_a_forecast_is_looked_at_and_taken_along(
+    page: Any, desk: Desk, models: dict[str, str]
+) -> None:
+    go(page, desk, "forecast", f"model={models['series']}&training=none")
+    expect(page.get_by_role("img", name="Harbour: ")).to_be_visible()
+    expect(page.get_by_role("row", name="Seasonal naive")).to_contain_text("–")
+    expect(page.locator("canvas")).to_be_visible()
+    page.get_by_label("Series", exact=True).select_option("Market")
+    expect(page.get_by_role("img", name="Market: ")).to_be_visible()
+    rows = list(csv.reader(io.StringIO(saved(page, "CSV").decode())))
+    assert rows[0][:4] == ["unique_id", "ds", "recurra", "recurra-median"]
+    assert len(rows) == 8
+    assert {row[0] for row in rows[1:]} == {"Market"}
+    assert saved(page, "PNG").startswith(b"\x89PNG")
+    assert b"<svg" in saved(page, "SVG")
+    # Arrow keys read the chart.
+    page.get_by_role("group", name="Forecast of Market").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".at").first).to_contain_text("median")
+    expect(page.locator(".at").first).to_contain_text("came")
+    page.get_by_role("tab", name="What comes next").or_(
+        page.get_by_text("What comes next", exact=True)
+    ).first.click()
+    expect(page.get_by_text("what came", exact=True)).to_have_count(0)
+
+
+def test_series_are_classified_and_explained(page: Any, desk: Desk, models: dict[str, str]) -> None:
+    go(page, desk, "classify", f"model={models['labels']}&training=none")
+    matrix = page.get_by_role("region", name="Confusion matrix")
+    expect(matrix.get_by_role("columnheader")).to_have_count(3)
+    cells = matrix.locator("tbody td").all_inner_texts()
+    assert sum(map(int, cells)) == 90
+    page.get_by_label("Series", exact=True).select_option("4")
+    expect(page.get_by_role("img", name="Series 5, 40 moments")).to_be_visible()
+    assert page.locator("svg .moment").count() == 40
+
+
+def test_the_browser_alone_says_where_it_is_done(page: Any, desk: Desk) -> None:
+    go(page, desk, "forecast", "place=browser")
+    expect(page.get_by_text("This needs your computer")).to_be_visible()
+    page.get_by_role("button", name="Work on this computer").click()
+    expect(page.get_by_role("button", name="Bring a file")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 360])
+def test_the_screens_are_accessible_and_fit(
+    browser: Any, desk: Desk, models: dict[str, str], scheme: Any, width: int
+) -> None:
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    context.add_init_script("localStorage.setItem('recurra.tour', 'done')")
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{desk.origin}/?token={desk.live.token}")
+    page.locator("nav").wait_for()
+    signs = {"sequences": (".bars", "numbers"), "forecast": ("canvas", "series"),
+             "classify": ("svg .moment", "labels")}  # fmt: skip
+    for screen, (sign, kind) in signs.items():
+        go(page, desk, screen, f"model={models[kind]}&training=none")
+        page.locator(sign).first.wait_for()
+        page.get_by_role("button", name="Start training").wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, screen
+        check_access(page)
+    if width == 360:
+        page.get_by_role("button", name="More", exact=True).click()
+        page.get_by_role("link", name="Sequences").click()
+        page.locator(".bars").wait_for()
+    context.close()

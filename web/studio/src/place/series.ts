@@ -1,0 +1,119 @@
+/** What is asked of models of numbers. Only their screens import this. */
+
+import type { Place, Progress } from "./place.ts";
+
+export interface NumberAnswer {
+  number: number;
+  probability: number;
+}
+
+export interface AskAnswer {
+  /** Likeliest first. */
+  answers: NumberAnswer[];
+  /** How much each number that was given moved the first answer; null where it is not known. */
+  weights: number[] | null;
+  notes: string[];
+  /** The likeliest way to go on. */
+  terms: NumberAnswer[];
+  /** Numbers of the training stayed below it. */
+  below: number;
+}
+
+export interface SeriesFacts {
+  names: string[];
+  lengths: number[];
+  horizon: number;
+  season: number;
+  frequency: string;
+  dated: boolean;
+  head: string;
+  direct: boolean;
+  notes: string[];
+}
+
+export type Values = (number | null)[];
+
+export interface ForecastAnswer {
+  series: string;
+  history_stamps: string[];
+  history: Values;
+  stamps: string[];
+  mean: Values;
+  median: Values;
+  /** Widest first. */
+  intervals: { level: number; low: Values; high: Values }[];
+  /** What came, of a held-out end. */
+  truth: Values | null;
+  naive: Values;
+}
+
+export interface Scores {
+  mase: number | null;
+  smape: number | null;
+  mae: number | null;
+  rmse: number | null;
+  weighted_quantile_loss: number | null;
+  coverage_80: number | null;
+}
+
+export interface EvaluateAnswer {
+  model: Scores;
+  naive: Scores;
+  series: number;
+  steps: number;
+  season: number;
+}
+
+export interface MemoryAnswer {
+  series: string;
+  stamps: string[];
+  y: Values;
+  /** Of each layer [steps, units], row by row. */
+  layers: { units: number; values: number[] }[];
+}
+
+export interface ClassAnswer {
+  classes: string[];
+  accuracy: number | null;
+  f1: number | null;
+  /** Rows what it is, columns what was said. */
+  confusion: number[][] | null;
+  per_class: { precision: number; recall: number; f1: number; count: number }[] | null;
+  series: { label: string | null; said: string; probability: number; length: number }[];
+  count: number;
+}
+
+export interface Moments {
+  row: number;
+  label: string | null;
+  said: string;
+  probabilities: number[];
+  /** [channels][time] */
+  values: Values[];
+  /** Shares of 1, of each moment. */
+  saliency: number[];
+}
+
+export interface ForecastWish {
+  data: string | null;
+  series: string | null;
+  horizon: number | null;
+  levels: number[];
+  held_out: boolean;
+}
+
+export interface SeriesPlace {
+  ask(id: string, numbers: number[], count: number, terms: number): Promise<AskAnswer>;
+  series(id: string, data: string | null): Promise<SeriesFacts>;
+  forecast(id: string, wish: ForecastWish): Promise<ForecastAnswer>;
+  evaluate(id: string, data: string | null, progress?: Progress): Promise<EvaluateAnswer>;
+  memory(id: string, data: string | null, series: string | null): Promise<MemoryAnswer>;
+  classify(id: string, data: string | null): Promise<ClassAnswer>;
+  moments(id: string, data: string | null, row: number): Promise<Moments>;
+}
+
+/** What a place can do with such models; null where it can do nothing with them. */
+export async function seriesOf(place: Place): Promise<SeriesPlace | null> {
+  if (place.kind !== "computer") return null;
+  return (await import("./computer/series.ts")).series;
+}
