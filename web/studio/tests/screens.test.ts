@@ -325,6 +325,12 @@ test("an axis has round ticks within its range, and its labels no stray digits",
   assert.deepEqual(bounds([NaN, 3, -1, Infinity]), [-1, 3]);
   assert.deepEqual(bounds([]), [0, 1]);
   assert.deepEqual(bounds([2, 2]), [1.5, 2.5]);
+  // A number and its mean with itself are not quite the same.
+  const almost = 3.06 + 4.5e-16;
+  assert.ok(almost > 3.06);
+  assert.deepEqual(bounds([3.06, almost]), [2.56, almost + 0.5]);
+  assert.deepEqual(ticks([3.06, almost], 6), []);
+  assert.deepEqual(ticks([NaN, NaN], 6), []);
   assert.deepEqual(ticks([0, 1], 5).map(tickLabel), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
   for (const range of [
     [0.013, 0.0171],

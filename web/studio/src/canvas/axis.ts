@@ -2,7 +2,7 @@
 
 export type Range = readonly [low: number, high: number];
 
-/** The range of the numbers that are there; never empty. */
+/** The range of the numbers that are there; never empty, nor as narrow as what rounding leaves. */
 export function bounds(values: readonly number[]): Range {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {
@@ -11,7 +11,8 @@ export function bounds(values: readonly number[]): Range {
     if (value > high) high = value;
   }
   if (low > high) return [0, 1];
-  return low === high ? [low - 0.5, high + 0.5] : [low, high];
+  const narrow = high - low <= 1e-9 * Math.max(Math.abs(low), Math.abs(high));
+  return narrow ? [low - 0.5, high + 0.5] : [low, high];
 }
 
 /** Round numbers within a range, at most about `most` of them: steps of 1, 2 or 5 times ten to a power. */
@@ -20,6 +21,8 @@ export function ticks([low, high]: Range, most: number): number[] {
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = power * (raw <= power ? 1 : raw <= 2 * power ? 2 : raw <= 5 * power ? 5 : 10);
   const found: number[] = [];
+  // A range too narrow for numbers to tell its ends apart: counting up would never get beyond it.
+  if (!(step > 1e-12 * Math.max(Math.abs(low), Math.abs(high)))) return found;
   for (let n = Math.ceil(low / step); n * step <= high; n += 1) found.push(n * step);
   return found;
 }
