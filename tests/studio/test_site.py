@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 
 import pytest
 
@@ -54,6 +55,32 @@ def test_a_file_that_is_replaced_is_packed_anew(script, inside, site):
     inside.ask("GET", script, headers=asked)
     (site / SCRIPT).write_bytes(CONTENT * 2)
     assert gzip.decompress(inside.ask("GET", script, headers=asked).body) == CONTENT * 2
+
+
+def test_the_texts_of_an_export_are_served_beside_the_site(inside, tmp_path):
+    cache = tmp_path / "cache"
+    assert not list(cache.rglob("*.txt")), "a start makes none of them"
+    (reference,) = (one for one in inside.ask("GET", "/corpora/index.json").json()
+                    if one["id"] == "python-reference")  # fmt: skip
+    text = inside.ask("GET", f"/corpora/{reference['file']}")
+    assert text.headers["content-type"].startswith("text/plain")
+    assert text.headers["cache-control"] == "no-cache"
+    assert hashlib.sha256(text.body).hexdigest() == reference["sha256"]
+    licence = inside.ask("GET", "/corpora/python-reference.LICENCE.txt")
+    assert b"PYTHON SOFTWARE FOUNDATION LICENSE" in licence.body
+    for path in ("/corpora/index.json", f"/corpora/{reference['file']}"):
+        assert inside.ask("GET", path, token=False).status == 401
+    for path in ("/corpora/none.txt", "/corpora/", "/corpora/..%2f..%2f..%2fhome%2ftoken"):
+        assert inside.ask("GET", path).status == 404, path
+
+
+def test_without_a_cache_the_site_has_no_texts_but_its_own(inside, site, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("RECURRA_CACHE", str(tmp_path / "file"))
+    (site / "corpora").mkdir()
+    (site / "corpora" / "index.json").write_text("[]")
+    assert inside.ask("GET", "/corpora/index.json").json() == []
+    assert inside.ask("GET", "/corpora/python-reference.txt").status == 404
 
 
 def test_answers_of_the_api_are_never_packed(inside):

@@ -1,6 +1,7 @@
-"""Texts that go along with the exported site, so that it has something to learn without asking.
+"""Texts that go along with the site, so that a browser alone has something to learn at once.
 
-Only what is on this computer already and may be passed on: nothing is downloaded for it. The page
+Only what is on this computer already and may be passed on: nothing is downloaded for it. An export
+takes them along; a server writes them into the user's cache when first asked for one. The page
 reads `corpora/index.json` and loads a text when it is first used, from its own origin.
 """
 
@@ -18,6 +19,9 @@ from recurra.datasets import registry
 from recurra.datasets.catalogue import Dataset
 from recurra.formats.atomic import atomic_write
 from recurra.formats.encodings import detect_encoding
+from recurra.formats.jsonl import unwritable
+from recurra.formats.places import cache_folder
+from recurra.version import VERSION
 
 FOLDER, INDEX = "corpora", "index.json"
 NAMES = ("shakespeare", "python-reference")
@@ -58,6 +62,19 @@ def embed(site: Path) -> list[str]:
         )
     _write(folder / INDEX, json.dumps(index, indent=1).encode())
     return [one["id"] for one in index]
+
+
+def embedded() -> Path:
+    """Write the texts that are here into the user's cache; return the site's folder there.
+
+    Raises: `ResourceError` where the cache cannot be written.
+    """
+    folder = cache_folder("site", VERSION)
+    try:
+        embed(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    return folder
 
 
 def _text(dataset: Dataset) -> bytes | None:

@@ -6,6 +6,8 @@ import asyncio
 import mimetypes
 import os
 import shutil
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -17,7 +19,7 @@ from starlette.types import Scope
 from recurra.core.errors import ConfigError, ResourceError
 from recurra.formats.jsonl import unwritable
 from recurra.studio.compression import Packed, is_worth_it, takes_gzip
-from recurra.studio.embedded import embed
+from recurra.studio.embedded import FOLDER, embed, embedded
 
 SITE = Path(__file__).with_name("site")
 INDEX = "index.html"
@@ -38,11 +40,17 @@ for _type, _suffix in (
 
 
 class Site(StaticFiles):
-    """The site's files. Those with a digest in their name may be kept, the others are asked for."""
+    """The site's files. Those with a digest in their name may be kept, the others are asked for.
+
+    The texts beside them are made when the first of them is asked for, so that a start waits for
+    nothing.
+    """
 
     def __init__(self, folder: Path = SITE) -> None:
         self.built = (folder / INDEX).is_file()
         self.packed = Packed()
+        self._texts = threading.Lock()
+        self._has_texts = False
         super().__init__(directory=folder, html=True, check_dir=False)
 
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -61,6 +69,21 @@ class Site(StaticFiles):
         kept = "public, max-age=31536000, immutable" if hashed else "no-cache"
         response.headers["cache-control"] = kept
         return response
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Return where a file is. Called in a thread; one beside the site comes from the cache."""
+        if path.startswith(FOLDER + os.sep):
+            self._make_texts()
+        return super().lookup_path(path)
+
+    def _make_texts(self) -> None:
+        with self._texts:
+            if self._has_texts:
+                return
+            self._has_texts = True
+            # Where the cache cannot be written, the site's own list stands: it is empty.
+            with suppress(ResourceError):
+                self.all_directories = [embedded(), *self.all_directories]
 
     async def _packed(self, response: Response, asked: Headers, method: str) -> Response:
         """Return an answer packed, where that makes it smaller and the client takes it."""
