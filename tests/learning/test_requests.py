@@ -94,6 +94,69 @@ def test_a_paused_run_can_be_stopped_and_saved(tmp_path, monkeypatch):
     assert [requests.is_asked(run, one) for one in ("pause", "save", "stop")] == [False] * 3
 
 
+@pytest.mark.parametrize("options", [{}, {"accumulate": 2}], ids=["plain", "accumulate"])
+def test_a_run_taken_step_by_step_is_the_one_that_never_rested(tmp_path, monkeypatch, options):
+    stepped, straight = tmp_path / "stepped", tmp_path / "straight"
+    settings = {"steps": 18, "log_every": 4, "validate_every": 6, "sample_every": 6, **options}
+    stood: list[tuple[int, str, bool]] = []
+
+    def rest(_):
+        if requests.is_asked(stepped, "step"):
+            return
+        last = load_checkpoint(stepped / CHECKPOINT).progress.step
+        stood.append((last, read_document(stepped)["status"], requests.is_asked(stepped, "pause")))
+        if len(stood) <= 7:
+            requests.ask(stepped, "step")
+        else:
+            requests.withdraw(stepped, "pause")
+
+    monkeypatch.setattr(loop.time, "sleep", rest)
+    begins = At(4, lambda: requests.ask(stepped, "pause"))
+    train_toy(stepped, listeners=[begins], **settings)
+    train_toy(straight, **settings)
+
+    first = stood[0][0]
+    assert stood == [(first + n, "paused", True) for n in range(8)]
+    assert read_document(stepped)["status"] == "finished"
+    assert not requests.is_asked(stepped, "step")
+    ours, theirs = (load_checkpoint(path / CHECKPOINT) for path in (stepped, straight))
+    for part in ("weights", "optimiser", "state"):
+        mine, other = getattr(ours, part), getattr(theirs, part)
+        assert mine.keys() == other.keys()
+        assert all((mine[name] == other[name]).all() for name in mine), part
+    # Every step taken alone is told; beside these, the curve is that of the straight run.
+    lines, whole = (curve(read_lines(path / METRICS)) for path in (stepped, straight))
+    told = [line["step"] for line in lines if line["event"] == "step"]
+    assert told == sorted({*range(first + 1, first + 8), 4, 8, 12, 16, 18})
+    points = {4, 8, 12, 16, 18}
+    assert [x for x in lines if x["event"] != "step" or x["step"] in points] == whole
+
+
+def test_a_step_that_is_asked_of_a_run_that_does_not_rest_is_dropped(tmp_path):
+    run = tmp_path / "run"
+    asks = At(4, lambda: requests.ask(run, "step"))
+    assert train_toy(run, steps=12, log_every=2, listeners=[asks]).step == 12
+    assert not requests.is_asked(run, "step")
+    assert [e.step for e in asks.events if isinstance(e, Stepped)] == [2, 4, 6, 8, 10, 12]
+
+
+def test_a_run_goes_on_from_a_single_step(tmp_path, monkeypatch):
+    run = tmp_path / "run"
+
+    def go_on_meanwhile(_):
+        requests.ask(run, "step")
+        monkeypatch.setattr(loop.time, "sleep", lambda _: pytest.fail("it rests again"))
+
+    def withdraw(event):
+        if requests.is_asked(run, "step"):
+            requests.withdraw(run, "pause")
+
+    monkeypatch.setattr(loop.time, "sleep", go_on_meanwhile)
+    asks = At(4, lambda: requests.ask(run, "pause"))
+    assert train_toy(run, steps=12, log_every=2, listeners=[asks, withdraw]).step == 12
+    assert read_document(run)["status"] == "finished"
+
+
 def test_a_run_that_was_killed_in_a_pause_goes_on_when_it_is_resumed(tmp_path):
     stopper = Stopper(5)
     train_toy(tmp_path / "run", steps=12, listeners=[stopper], stop=stopper.stop)

@@ -101,11 +101,22 @@ def test_pause_keep_resume_and_stop_also_after_a_restart(inside, start, tmp_path
     time.sleep(0.5)
     assert look(inside, id)["step"] == paused["step"]
 
+    # One step at a time: each is told, and it rests again when the answer comes.
+    for n in (1, 2):
+        assert inside.send("POST", f"/api/runs/{id}/step").status == 204
+        stepped = look(inside, id)
+        assert (stepped["status"], stepped["step"]) == ("paused", paused["step"] + n)
+    told = [e["step"] for e in read_lines(inside.studio.home.runs / id / METRICS)
+            if e["event"] == "step"]  # fmt: skip
+    assert told[-2:] == [paused["step"] + 1, paused["step"] + 2]
+
     # Another server on the same folder knows it, and speaks with it.
     other = open_inside(tmp_path / "home")
     try:
         assert look(other, id)["status"] == "paused"
         assert other.send("POST", f"/api/runs/{id}/resume").status == 204
+        refused = other.send("POST", f"/api/runs/{id}/step")
+        assert (refused.status, "not paused" in refused.json()["detail"]) == (409, True)
         later = steps(other, id, paused["step"] + 10)
         assert later["elapsed_s"] < paused["elapsed_s"] + 30
         kept = other.send("POST", f"/api/runs/{id}/keep", {"name": "as it is"})

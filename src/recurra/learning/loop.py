@@ -183,6 +183,8 @@ class _Training:
             emit=self.emit,
         )
         self._sample_s = self._validate_s = 0.0
+        self._alone = False
+        """Whether the step under way is a single one, taken in a pause."""
 
     # The course of a run
 
@@ -242,7 +244,9 @@ class _Training:
             if self.budget.is_spent(self.now.step, self.clock.elapsed()):
                 return self._end("budget")
             self.step()
-            if self.reports.is_due():
+            if self._alone:
+                self.reports.read_alone()
+            elif self.reports.is_due():
                 self.reports.read()
             if self.keeper.is_due(self.options.checkpoint_seconds):
                 self.save()
@@ -288,19 +292,40 @@ class _Training:
         """Do what was asked through the run folder, but for the end, which `wants_stop` tells."""
         if self.requests.asked("pause"):
             self._pause()
+        elif self._alone:
+            self._go_on()
+        elif self.requests.asked("step"):
+            self.requests.done("step")
         if self.requests.asked("save"):
             self.save()
             self.requests.done("save")
 
     def _pause(self) -> None:
-        """Rest while that is asked for. The clock stands still; what was learned is saved."""
+        """Rest while that is asked for, or until a single step is.
+
+        The clock stands still; what was learned is saved.
+        """
         self.save()
         self.clock.pause()
-        self._stand("paused")
+        if self._alone:
+            # It was a single step, and the run counts as paused all the while.
+            self._alone = False
+            self.requests.done("step")
+        else:
+            self._stand("paused")
         while self.requests.asked("pause") and not self.wants_stop():
             if self.requests.asked("save"):
                 self.requests.done("save")  # nothing has changed since the save above
+            if self.requests.asked("step"):
+                self._alone = True
+                self.clock.go_on()
+                return
             time.sleep(LOOK_S)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        self._alone = False
+        self.requests.done("step")
         self.clock.go_on()
         self._stand("running")
 

@@ -67,6 +67,7 @@ class Reports:
         self.emit = emit
         self._queue: list[_Promise] = []
         self._last_read = clock.elapsed()
+        self._told_step = progress.step
         # Tokens learned and seconds spent learning since the speed was last told.
         self._tokens = 0
         self._learning_s = 0.0
@@ -84,8 +85,8 @@ class Reports:
         late = self.clock.elapsed() - self._last_read >= READ_SECONDS
         return late or len(self._queue) >= MOST_PENDING
 
-    def read(self) -> None:
-        """Wait for every report in the queue, and emit the points that are due.
+    def read(self) -> list[Report]:
+        """Wait for every report in the queue, and emit the points that are due; return them.
 
         Raises: `NumericError` where a number is not finite or the loss has exploded.
         """
@@ -109,6 +110,19 @@ class Reports:
             if self.points.is_due(promise.step, self._last_read):
                 speed = self._speed() if speed is None else speed
                 self._point(promise.step, speed)
+        return [report for _, report in arrived]
+
+    def read_alone(self) -> None:
+        """Read the queue, which holds one step, and tell that step by itself if nothing else does.
+
+        The interval that it belongs to goes on, so that the other points of the curve are those of
+        a run that never rested.
+        """
+        alone = Mean()
+        for report in self.read():
+            alone.add(report)
+        if self._told_step != self.now.step:
+            self._tell(self.now.step, alone.report(), self._speed())
 
     def finish(self) -> None:
         """Emit what is left as a last point."""
@@ -129,6 +143,10 @@ class Reports:
         self.now.posterior = mean.mean_posterior
         self._check_explosion(step, mean.loss_nats)
         self.points.done(self._last_read)
+        self._tell(step, mean, speed)
+
+    def _tell(self, step: int, mean: Report, speed: float) -> None:
+        self._told_step = step
         self.emit(
             Stepped(
                 step=step,

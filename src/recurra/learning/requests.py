@@ -1,9 +1,11 @@
-"""What whoever watches a training may ask of it, through its run folder: pause, stop, save.
+"""What whoever watches a training may ask of it, through its run folder: pause, step, stop, save.
 
 Each request is an empty file in the folder, so that it works from any process, on any system, and
 outlives the one who asked:
 
     .pause    the loop rests between two steps while this file is there; its clock stands still
+    .step     a loop that rests takes one step, rests again and then removes the file; one that
+              does not rest removes it at once
     .stop     the loop ends as after Ctrl-C, with a checkpoint, and removes the file
     .save     the loop writes a checkpoint and then removes the file
 """
@@ -17,12 +19,12 @@ from typing import Literal
 
 from recurra.formats.jsonl import unwritable
 
-Request = Literal["pause", "stop", "save"]
+Request = Literal["pause", "step", "stop", "save"]
 
 LOOK_S = 0.05
 """Between two looks at the folder: a look costs microseconds, but steps may be as short."""
 
-_ALL: tuple[Request, ...] = ("pause", "stop", "save")
+_ALL: tuple[Request, ...] = ("pause", "step", "stop", "save")
 
 
 def ask(run: Path, request: Request) -> None:

@@ -36,6 +36,8 @@ FRESH_S = 0.2
 """How long an answer about a run is given again without looking."""
 SAVE_S = 60.0
 """How long a training is given to write a checkpoint when it is asked to."""
+STEP_S = 60.0
+"""How long a single step is waited for; with it comes a validation where one is due."""
 KILL_S = 5.0
 
 
@@ -277,6 +279,19 @@ class Trainings:
             raise ConflictError("This run is not training, so it cannot be paused.")
         requests.ask(path, "pause")
 
+    def step(self, id: str) -> None:
+        """Let a training that rests take one step; returns once it rests again. Takes seconds.
+
+        Raises: `ConflictError` where it does not rest.
+        """
+        path = self.path(id)
+        rests = self.get(id, fresh=True).status == "paused"
+        # Told to go on, it may not have done so yet.
+        if not rests or not requests.is_asked(path, "pause"):
+            raise ConflictError("This run is not paused, so it cannot take a single step.")
+        requests.ask(path, "step")
+        self._await(path, "step", STEP_S)
+
     def resume(self, id: str, changes: Mapping[str, Any]) -> None:
         """Go on with a training that is paused, was stopped, or has finished its budget."""
         path = self.path(id)
@@ -355,12 +370,17 @@ class Trainings:
         if not (path / CHECKPOINT).is_file():
             raise ConfigError("this run has not taken a step yet, so there is nothing to keep.")
         requests.ask(path, "save")
-        until = time.monotonic() + SAVE_S
-        while requests.is_asked(path, "save"):
+        if not self._await(path, "save", SAVE_S):
+            requests.withdraw(path, "save")  # the last checkpoint has to do
+
+    def _await(self, path: Path, request: requests.Request, seconds: float) -> bool:
+        """Wait until a training has done what it was asked; return whether it has."""
+        until = time.monotonic() + seconds
+        while requests.is_asked(path, request):
             if time.monotonic() > until or self._holder(path) is None:
-                requests.withdraw(path, "save")
-                return  # the last checkpoint has to do
+                return False
             time.sleep(0.05)
+        return True
 
     def rename(self, id: str, name: str) -> RunEntry:
         """Call a run otherwise; its folder stays."""

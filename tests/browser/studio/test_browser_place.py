@@ -44,6 +44,9 @@ SMALL = {
     "sizes": "24,16", "embedding": 8, "batch_size": 8, "window": 32, "learning_rate": 0.02,
     "sample_threshold": 0, "sample_length": 40,
 }  # fmt: skip
+STEADY = {**SMALL, "seed": 3, "dropout": 0.1, "schedule": "constant", "warmup": 0,
+          "sample_every": 0}  # fmt: skip
+"""What is learned with these by a step does not depend on how many there shall be."""
 
 
 @pytest.fixture(scope="module")
@@ -397,12 +400,12 @@ def test_embedded_texts_are_ready_at_once(browser: Any, site: Path, tmp_path: Pa
 def test_a_tab_that_is_closed_loses_nothing_that_was_saved(
     context: Any, origin: str, text: str
 ) -> None:
-    options = {**SMALL, "steps": 1500, "seed": 3, "dropout": 0.1, "checkpoint_seconds": 0.02}
+    # So many steps that no machine is through with them before the tab closes; how many it shall be
+    # is said when the run goes on.
+    options = {**STEADY, "validate_every": 50, "log_every": 20}
     first = Tab(context, origin)
     corpus = first.ok("add", "rain.txt", text)["id"]
-    whole = first.start(corpus, **options)
-    first.call("follow", whole)
-    cut = first.start(corpus, **options)
+    cut = first.start(corpus, **options, steps=10**7, checkpoint_seconds=0.02)
     first.call("follow", cut, {"checkpointed": 2})
     first.page.close()
 
@@ -411,15 +414,18 @@ def test_a_tab_that_is_closed_loses_nothing_that_was_saved(
         "id => recurra.place.runs.get(id).then(run => run.status === 'interrupted')", arg=cut
     )
     before = second.tried("runs.get", cut)
-    assert 0 < before["step"] < 1500
+    assert before["step"] > 0
     assert before["progress"] < 1
-    second.tried("runs.resume", cut)
+    total = before["step"] + 200
+    whole = second.start(corpus, **options, steps=total)
+    second.call("follow", whole)
+    second.tried("runs.resume", cut, {"steps": total})
     told = second.call("follow", cut)
     assert told["run"]["status"] == "finished"
     assert [event["event"] for event in told["events"]].count("started") == 2
     steps = steps_of(told["events"])
     assert steps == sorted(set(steps))
-    assert steps[-1] == 1500
+    assert steps[-1] == total
     # Bit for bit the run that was never interrupted.
     models = {one["run"]: one["id"] for one in second.tried("models.list")}
     ours, theirs = (_weights(second, models[run]) for run in (cut, whole))
@@ -428,8 +434,48 @@ def test_a_tab_that_is_closed_loses_nothing_that_was_saved(
     refused = second.refused("tried", "runs.resume", cut, {"sizes": "9"})
     assert refused["field"] == "sizes"
     assert "larger" in second.refused("tried", "runs.resume", cut, {})["message"]
-    second.tried("runs.resume", cut, {"steps": 1510})
-    assert second.call("follow", cut)["run"]["step"] == 1510
+    second.tried("runs.resume", cut, {"steps": total + 10})
+    assert second.call("follow", cut)["run"]["step"] == total + 10
+
+
+def test_a_run_taken_step_by_step_is_the_one_that_never_rested(tab: Tab, text: str) -> None:
+    options = {**STEADY, "validate_every": 20, "log_every": 10}
+    corpus = tab.ok("add", "rain.txt", text)["id"]
+    run = tab.start(corpus, **options, steps=10**7)
+    assert "not paused" in tab.refused("tried", "runs.step", run)["message"]
+    tab.tried("runs.pause", run)
+    tab.page.wait_for_function(
+        "id => recurra.place.runs.get(id).then(run => run.status === 'paused')", arg=run
+    )
+    first = tab.tried("runs.get", run)["step"]
+    for n in range(1, 26):
+        tab.tried("runs.step", run)
+        now = tab.tried("runs.get", run)
+        assert (now["status"], now["step"]) == ("paused", first + n)
+    # Asked for at once, they are taken one after the other.
+    tab.page.evaluate("id => Promise.all([1, 2].map(() => recurra.place.runs.step(id)))", run)
+    assert tab.tried("runs.get", run)["step"] == first + 27
+    tab.tried("runs.stop", run)
+    assert tab.call("follow", run)["run"]["status"] == "interrupted"
+    total = first + 60
+    tab.tried("runs.resume", run, {"steps": total})
+    told = tab.call("follow", run)
+    assert told["run"]["status"] == "finished"
+    whole = tab.start(corpus, **options, steps=total)
+    straight = tab.call("follow", whole)["events"]
+    assert "not training" in tab.refused("tried", "runs.step", run)["message"]
+    points = steps_of(told["events"])
+    assert points == sorted({*steps_of(straight), *range(first + 1, first + 28)})
+    models = {one["run"]: one["id"] for one in tab.tried("models.list")}
+    ours, theirs = (_weights(tab, models[one]) for one in (run, whole))
+    assert ours == theirs
+
+    def losses(events: list[dict[str, Any]], kind: str) -> list[tuple[int, float]]:
+        return [(e["step"], e["loss_nats"]) for e in events
+                if e["event"] == kind and e["step"] % 10 == 0]  # fmt: skip
+
+    for kind in ("step", "validated"):
+        assert losses(told["events"], kind) == losses(straight, kind)
 
 
 def test_every_tab_watches_and_commands_a_run(context: Any, origin: str, text: str) -> None:
@@ -459,6 +505,25 @@ def test_every_tab_watches_and_commands_a_run(context: Any, origin: str, text: s
     steps = steps_of(told["events"])
     assert steps == list(range(1, len(steps) + 1))
     assert "not training" in trains.refused("tried", "runs.stop", run)["message"]
+
+
+def test_who_begins_to_watch_while_a_run_saves_misses_nothing(tab: Tab, text: str) -> None:
+    corpus = tab.ok("add", "rain.txt", text)["id"]
+    run = tab.start(corpus, **SMALL, seconds=3600, log_every=1, checkpoint_seconds=0.02)
+    # Between the look into the database and the question for the rest, several saves go by.
+    tab.page.evaluate("""id => {
+      const query = navigator.locks.query.bind(navigator.locks);
+      navigator.locks.query = async () => {
+        const found = await query();
+        await new Promise((done) => setTimeout(done, 1500));
+        return found;
+      };
+      recurra.follow(id, { step: 400 }).then((told) => (window.told = told));
+    }""", run)  # fmt: skip
+    tab.page.wait_for_function("window.told", timeout=60_000)
+    steps = steps_of(tab.page.evaluate("window.told.events"))
+    assert steps == list(range(1, len(steps) + 1))
+    tab.tried("runs.stop", run)
 
 
 def test_a_full_storage_is_told_and_leaves_nothing_half_written(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.studio.screens import Desk, built, desk, page
-from tests.studio.serving import TEXT
+from tests.studio.serving import TEXT, until
 
 __all__ = ["built", "desk", "page"]  # fixtures
 
@@ -120,6 +121,84 @@ def test_pause_resume_keep_stop(page: Any, desk: Desk) -> None:
     assert figure(page, "Steps") >= done
     kept = [one["name"] for one in desk.live.send("GET", "/api/models").json()]
     assert any(name.startswith("long one, step") for name in kept)
+
+
+KEPT_STEP = """async (id) => {
+  const db = await new Promise((done, fail) => {
+    const opening = indexedDB.open("recurra");
+    [opening.onsuccess, opening.onerror] = [() => done(opening.result), fail];
+  });
+  const found = db.transaction("checkpoints").objectStore("checkpoints").get(id);
+  await new Promise((done) => (found.onsuccess = done));
+  db.close();
+  return found.result.progress.step;
+}"""
+"""The step of a run's checkpoint in the browser's own storage."""
+
+
+def take_single_steps(page: Any, where: Callable[[str], int]) -> int:
+    """Pause a run and step it by mouse and by keyboard; return the step that it rests at.
+
+    Args:
+        where: tells the step of a run by its id.
+    """
+    steps = page.locator("dl > div", has_text="Steps").locator("dd")
+    expect(steps).not_to_have_text("0", timeout=60_000)
+    single = page.get_by_role("button", name="Step", exact=True)
+    assert single.count() == 0
+    page.get_by_role("button", name="Pause").click()
+    status(page, "Paused")
+    # The checkpoint of the pause, and with it its step, is told a moment later.
+    run = run_of(page)
+    done = where(run)
+    expect(steps).to_have_text(f"{done:,}")
+    for press in (single.click, lambda: single.press("Enter"), lambda: single.press(" ")):
+        done += 1
+        press()
+        expect(steps).to_have_text(f"{done:,}")
+        expect(page.get_by_text(f"Paused. Step {done:,}.")).to_be_attached()
+    # It can be pressed again and again: nothing takes the focus away.
+    expect(single).to_be_focused()
+    return done
+
+
+def test_a_run_that_is_paused_takes_single_steps(page: Any, desk: Desk) -> None:
+    setup(page, desk, LONG, corpus=corpus_id(desk), name="by hand")
+    page.get_by_role("button", name="Start training").click()
+    done = take_single_steps(
+        page,
+        lambda id: until(
+            lambda: (
+                (run := desk.live.send("GET", f"/api/runs/{id}").json())["status"] == "paused"
+                and int(run["step"])
+            )
+        ),
+    )
+    run = desk.live.send("GET", f"/api/runs/{run_of(page)}").json()
+    assert (run["status"], run["step"]) == ("paused", done)
+    page.get_by_role("button", name="Resume").click()
+    status(page, "Training")
+    page.get_by_role("button", name="Stop").click()
+    status(page, "Interrupted")
+
+
+def test_in_the_browser_alone_a_run_takes_single_steps(page: Any, desk: Desk) -> None:
+    page.goto(desk.address("corpus", "place=browser"))
+    page.reload()
+    page.get_by_role("button", name="Paste text").first.click()
+    page.get_by_role("textbox", name="Text").fill(TEXT)
+    page.get_by_role("button", name="Take this text").click()
+    page.get_by_role("link", name="Train on this text").click()
+    page.get_by_role("button", name="Start training").wait_for()
+    corpus = re.search(r"corpus=([^&]+)", page.url)
+    assert corpus
+    setup(page, desk, LONG, corpus=corpus[1], place="browser")
+    page.get_by_role("button", name="Start training").click()
+    take_single_steps(page, lambda id: int(page.evaluate(KEPT_STEP, id)))
+    page.get_by_role("button", name="Resume").click()
+    status(page, "Training")
+    page.get_by_role("button", name="Stop").click()
+    status(page, "Interrupted")
 
 
 def test_settings_live_in_the_address(page: Any, desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""Trainings: start, watch, pause, resume, stop, keep."""
+"""Trainings: start, watch, pause, step, resume, stop, keep."""
 
 from __future__ import annotations
 
@@ -47,6 +47,12 @@ async def run_events(studio: WithStudio, id: Id, last_event_id: LastEventId = No
 async def pause_run(studio: WithStudio, id: Id) -> None:
     """Let a training rest; the clock of its budget stands still."""
     await studio.files.run(studio.trainings.pause, id)
+
+
+@router.post("/{id}/step", status_code=204)
+async def step_run(studio: WithStudio, id: Id) -> None:
+    """Let a run that is paused take one step; answers once it rests again."""
+    await studio.slow.run(studio.trainings.step, id)
 
 
 @router.post("/{id}/resume", status_code=204)

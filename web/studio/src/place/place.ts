@@ -76,6 +76,8 @@ export interface Runs {
     lost?: (why: string | null) => void,
   ): Stop;
   pause(id: string): Promise<void>;
+  /** Let a run that is paused take one step; done once it rests again. */
+  step(id: string): Promise<void>;
   /** Go on with a run that is paused, was stopped, or was cut off; `changes` may enlarge its budget. */
   resume(id: string, changes?: Record<string, unknown>): Promise<void>;
   /** End it; the model so far stays. */

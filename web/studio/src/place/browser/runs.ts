@@ -129,7 +129,11 @@ export class BrowserRuns implements Runs {
     });
   }
 
-  watch(id: string, hear: (events: RunEvent[]) => void, lost?: (why: string | null) => void): Stop {
+  watch(
+    id: string,
+    hear: (events: RunEvent[], anew?: boolean) => void,
+    lost?: (why: string | null) => void,
+  ): Stop {
     const watcher = new Watcher(id, hear, lost, () => this.get(id));
     return () => watcher.stop();
   }
@@ -137,6 +141,11 @@ export class BrowserRuns implements Runs {
   async pause(id: string): Promise<void> {
     await this.mustTrain(id, "so it cannot be paused");
     await this.command(id, "pause");
+  }
+
+  async step(id: string): Promise<void> {
+    await this.mustTrain(id, "so it cannot take a single step");
+    await this.command(id, "step");
   }
 
   async resume(id: string, given: Record<string, unknown> = {}): Promise<void> {
@@ -310,12 +319,16 @@ class Watcher {
   private stopped = false;
   private ready = false;
   private mourns = false;
+  /** Something was missed, or what was heard is void: the database has to be read again. */
+  private behind = false;
+  private stale = false;
+  private reading = false;
   private readonly channel: BroadcastChannel;
   private readonly end = new AbortController();
 
   constructor(
     private readonly id: string,
-    private readonly hear: (events: RunEvent[]) => void,
+    private readonly hear: (events: RunEvent[], anew?: boolean) => void,
     private readonly lost: ((why: string | null) => void) | undefined,
     private readonly stand: () => Promise<RunEntry>,
   ) {
@@ -356,10 +369,35 @@ class Watcher {
     if (!this.stopped) this.hear([{ event: "status", run: await this.stand() }]);
   }
 
+  private recover(): void {
+    this.catchUp().catch((error: unknown) => this.lost?.((error as Error).message));
+  }
+
+  /** Hear what the database has and this has not heard, as when a save came between two looks. */
+  private async catchUp(): Promise<void> {
+    this.behind = true;
+    if (this.reading) return;
+    this.reading = true;
+    while (this.behind && !this.stopped) {
+      this.behind = false;
+      const chunks = await (await database()).getAll("events", eventsFrom(this.id));
+      if (this.stopped) return;
+      const past = chunks.flatMap(({ events }) => events);
+      const anew = this.stale;
+      this.stale = false;
+      if (anew) this.hear(past, true);
+      else if (past.length > this.next) this.hear(past.slice(this.next));
+      this.next = anew ? past.length : Math.max(this.next, past.length);
+    }
+    this.reading = false;
+    if (!this.stopped) this.channel.postMessage({ kind: "ask" } satisfies Message);
+  }
+
   private receive(message: Message): void {
     if (!this.ready || this.stopped) return;
     if (message.kind === "rewound") {
-      this.next = Math.min(this.next, message.count);
+      this.stale ||= message.count < this.next;
+      if (this.stale) this.recover();
       void this.mourn();
     }
     if (message.kind === "entry") {
@@ -367,8 +405,10 @@ class Watcher {
     }
     if (message.kind !== "events") return;
     const { first, events } = message;
+    if (this.stale) return;
+    if (first > this.next) return this.recover();
     const fresh = events.slice(Math.max(0, this.next - first));
-    if (first > this.next || !fresh.length) return;
+    if (!fresh.length) return;
     this.next = first + events.length;
     this.hear(fresh);
   }

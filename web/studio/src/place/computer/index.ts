@@ -30,6 +30,7 @@ const runs: Runs = {
   start: (request) => ask("post", "/api/runs", { body: { kind: "text", ...request } }),
   watch: watchRun,
   pause: (id) => ask("post", "/api/runs/{id}/pause", { id }),
+  step: (id) => ask("post", "/api/runs/{id}/step", { id }),
   resume: (id, changes = {}) => ask("post", "/api/runs/{id}/resume", { id, body: { changes } }),
   stop: (id) => ask("post", "/api/runs/{id}/stop", { id }),
   keep: (id, name) => ask("post", "/api/runs/{id}/keep", { id, body: { name } }),

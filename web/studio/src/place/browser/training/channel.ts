@@ -6,7 +6,7 @@
 import type { ErrorKind } from "../../../../../kernel/src/errors.ts";
 import type { RunEntry, RunEvent } from "../../types.ts";
 
-export type Command = "pause" | "resume" | "stop" | "save" | "rename";
+export type Command = "pause" | "step" | "resume" | "stop" | "save" | "rename";
 
 export type Message =
   /** From the training: events, numbered from the run's first. */

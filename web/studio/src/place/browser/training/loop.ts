@@ -38,6 +38,10 @@ export interface Host {
   /** Let messages in. */
   listen(): Promise<void>;
   readonly paused: boolean;
+  /** A single step is asked for, which is taken in a pause. */
+  readonly single: boolean;
+  /** The single step was taken and is kept. */
+  stepped(): void;
   readonly stopped: boolean;
   /** Calls for a checkpoint that nobody has answered yet. */
   readonly asked: boolean;
@@ -80,6 +84,8 @@ export class Loop {
   private durations = { validate: 0, sample: 0, save: 0 };
   /** Since the last point of the curve. */
   private learning = { seconds: 0, tokens: 0 };
+  /** Whether the step under way is a single one, taken in a pause. */
+  private alone = false;
 
   constructor(
     private readonly kernel: Kernel,
@@ -122,6 +128,7 @@ export class Loop {
       if (performance.now() - this.listened > LISTEN_MS) await this.listen();
       if (host.asked) await this.save();
       if (host.paused) await this.pause();
+      else if (this.alone) this.goOn();
       if (host.stopped) return this.end("interrupted");
       if (this.validations.isDue(now.step, this.elapsed)) await this.validate();
       if (this.samplings.isDue(now.step, this.elapsed)) this.sample();
@@ -145,16 +152,25 @@ export class Loop {
     this.listened = performance.now();
   }
 
+  /** Rest until that is over, or for a single step: the run counts as paused all the while. */
   private async pause(): Promise<void> {
     const { host } = this;
     await this.save();
     this.settleClock();
-    host.stand("paused");
-    while (host.paused && !host.stopped) {
+    if (this.alone) host.stepped();
+    else host.stand("paused");
+    this.alone = false;
+    while (host.paused && !host.stopped && !host.single) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     this.began = performance.now();
-    host.stand("running");
+    if (host.paused && host.single && !host.stopped) this.alone = true;
+    else this.goOn();
+  }
+
+  private goOn(): void {
+    this.alone = false;
+    this.host.stand("running");
   }
 
   private async end(reason: Reason): Promise<Reason> {
@@ -181,16 +197,25 @@ export class Loop {
     mean.steps += 1;
     mean.rate = found.learning_rate;
     if (this.points.isDue(now.step, this.elapsed)) this.point();
+    // Told by itself; its interval goes on, so that the curve is else that of a run without a rest.
+    else if (this.alone) this.tell(found.report);
   }
 
   /** Say one point of the curve: the means since the one before. */
   private point(): void {
-    const { now, learning } = this;
-    const { sums, norm, steps, rate } = now.mean;
+    const { now } = this;
+    const { sums, norm, steps } = now.mean;
     if (!sums.positions) return;
     const mean = meanReport(sums, norm / Math.max(1, steps));
     now.posterior = mean.mean_posterior;
     this.checkExplosion(mean.loss_nats);
+    this.tell(mean);
+    now.mean = emptyMean();
+    this.points.done(this.elapsed);
+  }
+
+  private tell(mean: Report): void {
+    const { now, learning } = this;
     this.host.emit({
       event: "step",
       step: now.step,
@@ -198,16 +223,14 @@ export class Loop {
       loss_nats: mean.loss_nats,
       accuracy: mean.accuracy,
       mean_posterior: mean.mean_posterior,
-      learning_rate: rate,
+      learning_rate: now.mean.rate,
       gradient_norm: mean.gradient_norm,
       tokens_per_second: learning.seconds > 0 ? learning.tokens / learning.seconds : 0,
       elapsed_s: this.elapsed,
       memory_bytes: this.kernel.arena.memory.buffer.byteLength,
       measures: this.measures(mean.loss_nats),
     });
-    now.mean = emptyMean();
     this.learning = { seconds: 0, tokens: 0 };
-    this.points.done(this.elapsed);
   }
 
   private checkExplosion(loss: number): void {

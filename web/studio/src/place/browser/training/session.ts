@@ -25,6 +25,10 @@ import { freshProgress, Loop, type Host, type Reason } from "./loop.ts";
 /** Shortest time between two messages to the watchers. */
 const TELL_MS = 100;
 
+const NOT_PAUSED = "This run is not paused, so it cannot take a single step.";
+
+type Answer = Extract<Message, { kind: "answer" }>;
+
 interface Best {
   weights: Weights;
   document: Record<string, unknown>;
@@ -47,6 +51,8 @@ export class Session implements Host {
   private readonly channel: BroadcastChannel;
   private readonly list = standings();
   private readonly calls: string[] = [];
+  /** Calls for a single step each. */
+  private readonly steps: string[] = [];
   /** Events that are not in the database yet, and those that nobody was told yet. */
   private unsaved: RunEvent[] = [];
   private untold = 0;
@@ -182,6 +188,14 @@ export class Session implements Host {
     return this.calls.length > 0;
   }
 
+  get single(): boolean {
+    return this.steps.length > 0;
+  }
+
+  stepped(): void {
+    this.answer(this.steps.splice(0, 1));
+  }
+
   emit(event: RunEvent): void {
     this.unsaved.push(event);
     this.untold += 1;
@@ -201,6 +215,8 @@ export class Session implements Host {
   }
 
   stand(status: "running" | "paused"): void {
+    // What was asked of a pause that is over has nothing to wait for.
+    if (status === "running") this.answer(this.steps.splice(0));
     this.entry({ status });
     void save(["runs"], (transaction) => {
       void transaction.objectStore("runs").put(this.record);
@@ -255,7 +271,7 @@ export class Session implements Host {
     record.checkpoint_events = next.checkpoint_events;
     record.entry.model = next.entry.model;
     if (model) this.best_ = null;
-    for (const call of this.calls.splice(0)) this.post({ kind: "answer", call, error: null });
+    this.answer(this.calls.splice(0));
   }
 
   // Parts
@@ -274,6 +290,7 @@ export class Session implements Host {
     this.record.entry.status = reason === "interrupted" ? "interrupted" : "finished";
     if (reason !== "interrupted") this.record.entry.progress = 1;
     await this.checkpoint();
+    this.answer(this.steps.splice(0));
     this.entry({});
   }
 
@@ -287,9 +304,7 @@ export class Session implements Host {
     this.emit({ event: "failed", step, message, elapsed_s });
     this.entry({ status: "failed", message });
     const kind: ErrorKind = error instanceof RecurraError ? error.kind : "ResourceError";
-    for (const call of this.calls.splice(0)) {
-      this.post({ kind: "answer", call, error: { kind, message } });
-    }
+    this.answer([...this.calls.splice(0), ...this.steps.splice(0)], { kind, message });
     // Where the storage is full there may be no room to say so; the lock's end tells the rest.
     await save(["events", "runs"], (transaction) => {
       const events = this.unsaved;
@@ -355,13 +370,16 @@ export class Session implements Host {
   }
 
   private obey(call: string, command: Command, name: string | null): void {
+    const rests = this.paused && this.record.entry.status === "paused";
     if (command === "save") {
       this.calls.push(call);
       // A pause has saved already, and the loop rests.
-      if (this.paused && this.record.entry.status === "paused") {
-        for (const one of this.calls.splice(0))
-          this.post({ kind: "answer", call: one, error: null });
-      }
+      if (rests && !this.single) this.answer(this.calls.splice(0));
+      return;
+    }
+    if (command === "step") {
+      if (rests && !this.stopped) this.steps.push(call);
+      else this.answer([call], { kind: "ConfigError", message: NOT_PAUSED });
       return;
     }
     if (command === "rename") this.record.entry.name = name ?? this.record.entry.name;
@@ -389,6 +407,10 @@ export class Session implements Host {
     const first = this.record.events + this.unsaved.length - this.untold;
     this.untold = 0;
     this.post({ kind: "events", first, events, entry: this.record.entry });
+  }
+
+  private answer(calls: string[], error: Answer["error"] = null): void {
+    for (const call of calls) this.post({ kind: "answer", call, error });
   }
 
   private post(message: Message): void {
