@@ -47,7 +47,7 @@ def main() -> None:
 
 def _round(options: argparse.Namespace) -> dict[str, Any]:
     """Serve, let them watch, and return what was seen."""
-    from recurra.studio.serve import listen, make_server
+    from recurra.studio.serve import listen, make_server, serve
     from recurra.studio.settings import StudioOptions
 
     with tempfile.TemporaryDirectory() as folder:
@@ -56,7 +56,7 @@ def _round(options: argparse.Namespace) -> dict[str, Any]:
             Path(folder), StudioOptions(), listener, ready=lambda _: up.set()
         )
         size = _make_run(Path(folder) / "runs" / ID, int(options.megabytes * 1e6))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread = threading.Thread(target=serve, args=(server, listener))
         thread.start()
         up.wait()
         common = [

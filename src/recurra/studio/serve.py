@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import logging
 import os
@@ -140,4 +141,7 @@ def make_server(
 
 def serve(server: Server, listener: socket.socket) -> None:
     """Answer until a signal says to stop. Trainings go on."""
+    # What is there now stays: no collection has to walk through it (30 ms) while streams wait.
+    gc.collect()
+    gc.freeze()
     server.run(sockets=[listener])

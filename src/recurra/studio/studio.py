@@ -21,7 +21,7 @@ from recurra.studio.workers import Pool
 SHORT = 1024
 """Pieces of short work that may wait for a thread: one a connection."""
 TURN = 2
-"""Streams that pass on a block of a run's past in one turn of the event loop."""
+"""Streams that begin, or pass something on, in one turn of the event loop."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -43,7 +43,7 @@ class Studio:
     closing: threading.Event
     """Set when the server is about to end, so that streams end before it."""
     turn: asyncio.Semaphore
-    """Held while a stream reads a block of the past, so that others are answered in between."""
+    """Held for a turn of the event loop by a stream that is about to do something."""
 
     @classmethod
     def open(
@@ -85,6 +85,11 @@ class Studio:
         if not inputs or not Path(inputs[0]).is_file():
             raise MissingError("What this model learned from is not here; choose other data.")
         return Path(inputs[0])
+
+    async def wait_turn(self) -> None:
+        """Wait until few enough streams do something in one turn, so that others are answered."""
+        async with self.turn:
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         """Let go of the threads. Trainings go on: they are processes of their own."""

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
-from recurra.studio import streams, watching
+from recurra.studio import feed, streams, watching
 from recurra.studio.routes.common import EVENTS, Id, WithStudio, problems
 from recurra.studio.schema import ModelEntry, Rename, ResumeRequest, RunEntry, StartRequest
 
@@ -38,7 +38,8 @@ async def get_run(studio: WithStudio, id: Id) -> RunEntry:
 @router.get("/{id}/events", response_class=Response, responses={200: {"content": EVENTS}})
 async def run_events(studio: WithStudio, id: Id, last_event_id: LastEventId = None) -> Response:
     """Tell everything that happens in a run, from its beginning, as server-sent events."""
-    await watching.look(studio, id)
+    await feed.look(studio, id)
+    await studio.wait_turn()  # all who asked together have been told together
     since = watching.parse_marks(last_event_id)
     return streams.Stream(watching.watch(studio, id, since), streams.SSE)
 
