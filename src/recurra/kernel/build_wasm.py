@@ -44,8 +44,9 @@ LINK = (
     "-O3", "-s", "-nostdlib", "-Wl,--no-entry", "-Wl,--import-memory",
     f"-Wl,-z,stack-size={STACK_BYTES}", "-Wl,--export=__heap_base", "-Wl,--export=__stack_pointer",
 )  # fmt: skip
-HOT = {"products", "layer", "backward", "gradients", "head"}
-"""Where a training's time goes; the others are compiled to be small, for a page loads them all."""
+HOT = {"products", "layer", "backward", "gradients", "head", "generate", "sampling"}
+"""Where training and writing spend their time. The others are compiled to be small: a page loads
+them all."""
 
 
 def build(folder: Path, names: tuple[str, ...] = tuple(CPUS)) -> list[Path]:
