@@ -103,10 +103,10 @@ static void block_gradient(Window *w, const Layer *l, const Factor *f, const flo
                            int half, i64 u, int add)
 {
     const Matrix *m = f->matrix;
-    i64 depth = depth_of(rows, half);
+    i64 depth = depth_of(rows, half), units = least(LANES, l->units - u * LANES);
     for (int s = 0; s < 4; s++) {
         if (m->row_of_slot[s] < 0) continue;
-        i64 row = m->row_of_slot[s] * l->units + u * LANES;
+        i64 row = m->row_of_slot[s] * l->units + u * LANES, count = units;
         Product p = {.a = block + s * depth * LANES, .a_row = 1, .a_k = LANES, .depth = depth,
                      .blocks = 1, .b = f->packed, .c = w->job->grads + m->weight + row * m->stride,
                      .c_row = m->stride, .add = add};
@@ -114,9 +114,16 @@ static void block_gradient(Window *w, const Layer *l, const Factor *f, const flo
         if (half) {
             p.a_row = depth;
             p.a_k = 1;
+            /* Two slots make a tall tile: they lie together in the block, not in the gradient. */
+            if (s % 2 == 0 && units == LANES && m->row_of_slot[s + 1] >= 0) {
+                i64 apart = (m->row_of_slot[s + 1] - m->row_of_slot[s]) * l->units - LANES;
+                p.c_jump = apart * m->stride;
+                count = 2 * LANES;
+                s++;
+            }
         }
 #endif
-        product_panels(&p, half, least(LANES, l->units - u * LANES), m->width);
+        product_panels(&p, half, count, m->width);
     }
 }
 

@@ -81,37 +81,82 @@ DEFINE(byte_4, BYTE, 4)
 #endif
 
 #ifdef TILES
-/* Rows first .. first + rows - 1, up to 16, of vectors from .. from + vectors - 1 lie in tiles, from
- * number 0 (or 2, of the lower half) on: into c, by way of memory that the first cache holds where
- * something is to be added yet. */
-INLINE void keep_tiles(const Product *p, i64 first, i64 rows, int from, const int vectors, int lower)
+enum { LOWER = 2 }; /* the tile that holds the lower half's first vector, with 32 rows */
+
+/* Where the first of up to 16 rows of the result lies. */
+INLINE float *tiled_rows(const Product *p, i64 first, int from)
 {
-    float sums[TILE][PANEL] __attribute__((aligned(64))), *c = p->c + first * p->c_row + from * LANES;
-    i64 beyond = beyond_tiles(p->depth);
-    int plain = rows == TILE && !beyond && !p->add && !p->bias;
-    float *to = plain ? c : sums[0];
-    i64 pitch = 4 * (plain ? p->c_row : PANEL);
-    if (lower) {
+    return p->c + first * p->c_row + (first % (2 * TILE) ? p->c_jump : 0) + from * LANES;
+}
+
+/* Up to four tiles from number `tile` on, from or to memory. */
+INLINE void read_tiles(const int tile, const int vectors, const float *from, i64 pitch)
+{
+    if (tile == LOWER) {
+        _tile_loadd(2, from, pitch);
+        _tile_loadd(3, from + LANES, pitch);
+        return;
+    }
+    _tile_loadd(0, from, pitch);
+    if (vectors > 1) _tile_loadd(1, from + LANES, pitch);
+    if (vectors > 2) _tile_loadd(2, from + 2 * LANES, pitch);
+    if (vectors > 3) _tile_loadd(3, from + 3 * LANES, pitch);
+}
+
+INLINE void write_tiles(const int tile, const int vectors, float *to, i64 pitch)
+{
+    if (tile == LOWER) {
         _tile_stored(2, to, pitch);
         _tile_stored(3, to + LANES, pitch);
-    } else {
-        _tile_stored(0, to, pitch);
-        if (vectors > 1) _tile_stored(1, to + LANES, pitch);
-        if (vectors > 2) _tile_stored(2, to + 2 * LANES, pitch);
-        if (vectors > 3) _tile_stored(3, to + 3 * LANES, pitch);
+        return;
     }
-    if (plain) return;
+    _tile_stored(0, to, pitch);
+    if (vectors > 1) _tile_stored(1, to + LANES, pitch);
+    if (vectors > 2) _tile_stored(2, to + 2 * LANES, pitch);
+    if (vectors > 3) _tile_stored(3, to + 3 * LANES, pitch);
+}
+
+/* Begin with what rows first .. first + rows - 1, up to 16, of the result hold, vectors from
+ * .. from + vectors - 1. Fewer rows than 16 go by way of a copy. */
+INLINE void begin_tiles(
+    const Product *p, i64 first, i64 rows, int from, const int vectors, const int tile)
+{
+    float sums[TILE][PANEL] __attribute__((aligned(64)));
+    const float *c = tiled_rows(p, first, from);
+    if (rows == TILE) {
+        read_tiles(tile, vectors, c, 4 * p->c_row);
+        return;
+    }
+    for (i64 m = 0; m < TILE; m++) {
+        UNROLL for (int j = 0; j < vectors; j++) {
+            store(sums[m] + j * LANES, m < rows ? load(c + m * p->c_row + j * LANES) : zero());
+        }
+    }
+    read_tiles(tile, vectors, sums[0], 4 * PANEL);
+}
+
+/* The same rows into the result: by way of memory that the first cache holds where they are fewer
+ * than 16, or something is to be added yet. */
+INLINE void end_tiles(
+    const Product *p, i64 first, i64 rows, int from, const int vectors, const int tile)
+{
+    float sums[TILE][PANEL] __attribute__((aligned(64))), *c = tiled_rows(p, first, from);
+    i64 beyond = beyond_tiles(p->depth);
+    if (rows == TILE && !beyond && !p->bias) {
+        write_tiles(tile, vectors, c, 4 * p->c_row);
+        return;
+    }
+    write_tiles(tile, vectors, sums[0], 4 * PANEL);
     const float *a = p->a + first * p->a_row + p->depth - beyond;
     const float *b = p->b + (p->depth - beyond) * p->b_row + from * LANES;
     for (i64 m = 0; m < rows; m++, c += p->c_row, a += p->a_row) {
         vf acc[TILE_ROWS][4];
-        UNROLL for (int j = 0; j < vectors; j++) acc[0][j] = load(sums[m] + j * LANES);
-        tile_steps(HALF, 1, vectors, a, 0, 1, b, p->b_row, beyond, acc);
         UNROLL for (int j = 0; j < vectors; j++) {
-            vf start = p->add ? load(c + j * LANES)
-                       : p->bias ? load(p->bias + (from + j) * LANES) : zero();
-            store(c + j * LANES, start + acc[0][j]);
+            acc[0][j] = load(sums[m] + j * LANES);
+            if (p->bias) acc[0][j] = acc[0][j] + load(p->bias + (from + j) * LANES);
         }
+        tile_steps(HALF, 1, vectors, a, 0, 1, b, p->b_row, beyond, acc);
+        UNROLL for (int j = 0; j < vectors; j++) store(c + j * LANES, acc[0][j]);
     }
 }
 
@@ -119,22 +164,28 @@ INLINE void keep_tiles(const Product *p, i64 first, i64 rows, int from, const in
 INLINE void tiled_wide(const Product *p, i64 first, i64 rows, int from, const int vectors)
 {
     const float *a = p->a + first * p->a_row, *b = p->b + from * LANES;
-    tiles_clear();
+    if (p->add) begin_tiles(p, first, rows, from, vectors, 0);
+    else tiles_clear();
     for (i64 q = 0; q < p->blocks; q++, a += p->a_block, b += p->depth * p->b_row) {
         tiles_wide(vectors, a, p->a_row, rows, b, p->b_row, whole_tiles(p->depth));
     }
-    keep_tiles(p, first, rows, from, vectors, 0);
+    end_tiles(p, first, rows, from, vectors, 0);
 }
 
 static void tiled_tall(const Product *p, i64 first, int from)
 {
     const float *a = p->a + first * p->a_row, *b = p->b + from * LANES;
-    tiles_clear();
+    if (p->add) {
+        begin_tiles(p, first, TILE, from, 2, 0);
+        begin_tiles(p, first + TILE, TILE, from, 2, LOWER);
+    } else {
+        tiles_clear();
+    }
     for (i64 q = 0; q < p->blocks; q++, a += p->a_block, b += p->depth * p->b_row) {
         tiles_tall(a, p->a_row, b, p->b_row, whole_tiles(p->depth));
     }
-    keep_tiles(p, first, TILE, from, 2, 0);
-    keep_tiles(p, first + TILE, TILE, from, 2, 1);
+    end_tiles(p, first, TILE, from, 2, 0);
+    end_tiles(p, first + TILE, TILE, from, 2, LOWER);
 }
 
 static void tiled(const Product *p, i64 rows, int vectors)

@@ -21,6 +21,7 @@ typedef struct {
     i64 c_row;
     const float *bias; /* start from this row, if not null */
     int add;           /* start from what c holds */
+    i64 c_jump;        /* in tiles: how much further the rows from the 17th on lie in c */
     /* BYTE: steps of a [m], of columns of b, and -128 times the sums of columns, as integers. */
     const float *a_step, *b_step, *b_offset;
 } Product;

@@ -95,6 +95,30 @@ INLINE void tiles_wide(
     }
 }
 
+/* One row by `vectors` vectors without tiles, to the same bits: acc += the sums of each step, as the
+ * processor's manual has them. What takes time is the way of the weights from the caches, and these
+ * loads of line after line are fetched ahead, which rows of tiles are not. */
+INLINE void tiles_single(
+    const int vectors, const float *a, const float *b, i64 b_row, i64 steps, vf acc[4])
+{
+    vi high = (vi){0} - 65536; /* 0xffff0000 */
+    for (i64 k = 0; k < steps; k++, a += TILE) {
+        float lower[TILE], upper[TILE];
+        store(lower, (vf)((vi)load(a) << 16));
+        store(upper, (vf)((vi)load(a) & high));
+        vf even[4] = {{0}}, odd[4] = {{0}};
+        for (int i = 0; i < TILE; i++, b += b_row) {
+            vf x = splat(lower[i]), y = splat(upper[i]);
+            UNROLL for (int j = 0; j < vectors; j++) {
+                vi w = (vi)load(b + j * LANES);
+                even[j] = madd(x, (vf)(w << 16), even[j]);
+                odd[j] = madd(y, (vf)(w & high), odd[j]);
+            }
+        }
+        UNROLL for (int j = 0; j < vectors; j++) acc[j] = acc[j] + (even[j] + odd[j]);
+    }
+}
+
 /* Transpose 16 vectors of 32-bit words in place. */
 INLINE void transpose_words(vf v[16])
 {

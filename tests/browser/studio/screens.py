@@ -6,6 +6,7 @@ The screens are used as a person uses them, in a real Chromium, on the site as i
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,22 @@ def desk(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[Desk
         yield Desk(live, recurra.load(folder / "men.safetensors"), made["id"])
 
 
+SLOWER = float(os.environ.get("RECURRA_SLOWER", "1"))
+"""How many times slower pages are made, to find tests that wait for the wrong thing."""
+
+
+def slow_down(page: Any) -> None:
+    """Make a page as slow as RECURRA_SLOWER says."""
+    if SLOWER > 1:
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+
+
+def address(page: Any) -> str:
+    """Return the address as the page has it now; the driver hears of a change a moment later."""
+    return str(page.evaluate("location.href"))
+
+
 @pytest.fixture
 def page(browser: Any, desk: Desk) -> Iterator[Any]:
     """A page that fails the test for any error in its console."""
@@ -87,6 +104,7 @@ def page(browser: Any, desk: Desk) -> Iterator[Any]:
     # A first visitor's tour would lie over the page.
     opened.add_init_script("try { localStorage.setItem('recurra.tour', 'done') } catch {}")
     opened.set_default_timeout(20_000)
+    slow_down(opened)
     # The first visit leaves the token's cookie.
     opened.goto(f"{desk.origin}/?token={desk.live.token}")
     # It leads on to the app by itself.

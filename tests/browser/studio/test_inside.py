@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from tests.browser.studio.screens import WORDS, Desk, built, check_access, desk, page
+from tests.browser.studio.screens import (
+    WORDS,
+    Desk,
+    address,
+    built,
+    check_access,
+    desk,
+    page,
+)
 
 __all__ = ["built", "desk", "page"]  # fixtures
 
@@ -184,15 +192,45 @@ def test_a_link_shows_the_same_again(page: Any, desk: Desk) -> None:
     to(page, 9)
     tab(page, "Memory")
     page.wait_for_function("() => location.hash.includes('view=memory')")
-    address = page.url
+    link = address(page)
     page.goto("about:blank")
-    page.goto(address)
+    page.goto(link)
     page.wait_for_selector(".reader .line")
-    assert page.get_by_role("radio", name="forget gate").is_checked()
-    assert page.get_by_label("Unit, as layer:number").input_value() == "1:7"
-    assert "character 10" in page.locator(".here").text_content()
-    page.wait_for_selector(".panel figure")
+    shown = page.get_by_label("Unit, as layer:number")
+    for _ in range(2):
+        assert page.get_by_role("radio", name="forget gate").is_checked()
+        assert shown.input_value() == "1:7"
+        assert "character 10" in page.locator(".here").text_content()
+        # And so it stays when the unit that is explained best is known.
+        page.wait_for_selector(".panel figure")
     assert page.locator(".panel figure").count() == 2
+
+
+def test_an_address_is_never_behind_what_is_seen(page: Any, desk: Desk) -> None:
+    read(page, desk)
+    pattern = page.get_by_label("Pattern of yours")
+    # Far faster than the browser takes new addresses; then the person goes to the address bar.
+    left = page.evaluate(
+        """async () => {
+            const field = [...document.querySelectorAll("input")].find(
+                (one) => one.placeholder === "#.*");
+            for (const text of ["a", "ab", "abc", "abcd"]) {
+                field.value = text;
+                field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+                await new Promise((after) => setTimeout(after));
+            }
+            dispatchEvent(new FocusEvent("blur"));
+            return location.hash;
+        }"""
+    )
+    assert "pattern=abcd" in left
+    # Nor does a link that is followed leave anything behind.
+    pattern.fill("xyz")
+    page.get_by_role("link", name="Corpus").click()
+    page.get_by_role("heading", name="Corpus", exact=True).wait_for()
+    page.go_back()
+    page.wait_for_selector(".reader .line")
+    assert pattern.input_value() == "xyz"
 
 
 def test_a_passage_of_the_corpus_and_what_was_written(page: Any, desk: Desk) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import run
 from tests.browser.studio.screens import (
@@ -43,12 +44,6 @@ def begin(page: Any, desk: Desk, query: str = "", prime: str = PRIME) -> None:
 
 def press(page: Any, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
-
-
-def rest(page: Any) -> None:
-    """Wait until nothing streams in any more."""
-    page.wait_for_selector(".pane[aria-busy=true]", state="attached", timeout=2000)
-    settle(page)
 
 
 def settle(page: Any) -> None:
@@ -119,6 +114,33 @@ def test_continuing_keeps_what_is_there_and_resampling_begins_anew(page: Any, de
     assert text(page) == longer
 
 
+def test_back_is_what_it_was_and_the_screens_link_is_as_it_was_left(page: Any, desk: Desk) -> None:
+    page.goto("about:blank")
+    bare = desk.address("write")
+    page.goto(bare)
+    temperature = page.get_by_role("spinbutton", name="Temperature")
+    prime = page.get_by_label("Beginning")
+    expect(temperature).to_have_value("0.8")
+    page.goto(desk.address("write", "temperature=1.3&prime=7"))
+    expect(temperature).to_have_value("1.3")
+    prime.fill("7 men")
+    page.wait_for_function("() => location.hash.includes('prime=7+men')")
+    page.go_back()
+    expect(temperature).to_have_value("0.8")
+    expect(prime).to_have_value("")
+    page.go_forward()
+    expect(temperature).to_have_value("1.3")
+    expect(prime).to_have_value("7 men")
+    page.get_by_role("link", name="Corpus", exact=True).click()
+    page.get_by_role("heading", name="Corpus", exact=True).wait_for()
+    page.get_by_role("link", name="Write", exact=True).click()
+    expect(temperature).to_have_value("1.3")
+    expect(prime).to_have_value("7 men")
+    # Whoever says nothing gets what holds where nothing is said.
+    page.goto(bare)
+    expect(temperature).to_have_value("0.8")
+
+
 def test_stop_ends_a_text_without_end(page: Any, desk: Desk) -> None:
     begin(page, desk, "length=0")
     press(page, "Write")
@@ -183,7 +205,10 @@ def test_a_branch_from_another_character_and_the_way_back(page: Any, desk: Desk)
 def test_the_keyboard_alone(page: Any, desk: Desk) -> None:
     begin(page, desk, "length=40")
     page.get_by_label("Beginning").press("Control+Enter")
-    page.wait_for_selector(".coloured-text .line")
+    page.wait_for_function(
+        "(n) => document.querySelector('.pane footer').textContent.includes(`${n} characters`)",
+        arg=40,
+    )
     settle(page)
     page.locator(".coloured-text").focus()
     for key in ("ArrowRight", "Home", "End", "ArrowLeft"):

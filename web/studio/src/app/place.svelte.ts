@@ -15,6 +15,12 @@ export const PLACE_NAMES: Record<Kind, string> = {
   browser: "This browser",
 };
 
+/** Parameters that name things of one place, or what was made of them. */
+const NAMED = [
+  "corpus", "run", "model", "model_2", "path", "path_2", "compare",
+  "passage", "from", "unit", "at", "range",
+]; // prettier-ignore
+
 type Opener = () => Promise<{ openBrowserPlace(): Promise<Place> }>;
 
 // A build without the place in the browser finds no such module.
@@ -39,7 +45,8 @@ class Places {
   }
 
   use(kind: Kind): void {
-    route.go(route.screen, { place: kind, corpus: null, run: null, model: null });
+    const nothing = Object.fromEntries(NAMED.map((name) => [name, null]));
+    route.go(route.screen, { ...nothing, place: kind });
   }
 
   /**

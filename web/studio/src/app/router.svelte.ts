@@ -3,6 +3,7 @@
  * folder of any web server, and whoever gets the address sees the same thing.
  */
 
+import { untrack } from "svelte";
 import { SCREENS, type Screen } from "./screens.ts";
 
 export type { Screen };
@@ -30,14 +31,25 @@ function write(screen: Screen, params: Params): string {
   return `#/${screen}${query ? `?${query}` : ""}`;
 }
 
+/** Screens that are found again as they were left, by `back`. */
+const KEPT: readonly Screen[] = ["train", "write", "inside"];
+/** Browsers refuse more than 200 changes of the address in 30 seconds, and a slider asks for 60 a second. */
+const SPACING_MS = 200;
+
 class Route {
-  #now = $state.raw(parse(location.hash));
+  #now = $state.raw<{ screen: Screen; params: Params }>(parse(location.hash));
   #timer: ReturnType<typeof setTimeout> | undefined;
   #arrivals = $state(0);
+  #left = $state.raw<Record<string, Params>>({});
 
   constructor() {
+    this.#set(this.#now.screen, this.#now.params);
     addEventListener("popstate", () => this.#read());
     addEventListener("hashchange", () => this.#read());
+    // Whoever copies the address, follows a link or closes the page has left the page's inside.
+    addEventListener("blur", () => this.#flush());
+    addEventListener("click", () => this.#flush(), true);
+    addEventListener("pagehide", () => this.#flush());
   }
 
   get screen(): Screen {
@@ -52,39 +64,60 @@ class Route {
     return this.#arrivals;
   }
 
+  #set(screen: Screen, params: Params): void {
+    this.#now = { screen, params };
+    if (!KEPT.includes(screen)) return;
+    this.#left = { ...untrack(() => this.#left), [key(screen, params)]: params };
+  }
+
   #read(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (write(this.#now.screen, this.#now.params) === location.hash) return;
-    this.#now = parse(location.hash);
+    const { screen, params } = parse(location.hash);
+    this.#set(screen, params);
+    this.#last = screen;
     this.#arrivals += 1;
   }
 
   /** Change parameters of this screen without a new entry in the history. */
   put(changes: Changes): void {
-    this.#now = { screen: this.#now.screen, params: merge(this.#now.params, changes) };
-    // A slider asks for this sixty times a second, and browsers refuse more than 200 in 30 seconds.
-    this.#timer ??= setTimeout(() => this.#flush(), 200);
+    this.#set(this.#now.screen, merge(this.#now.params, changes));
+    if (this.#timer === undefined) this.#flush();
   }
 
   /** Go to a screen (or stay on it), as a new entry in the history. */
   go(screen: Screen, changes: Changes = {}): void {
     this.#flush();
     const params = screen === this.screen ? this.params : carried(this.params);
-    this.#now = { screen, params: merge(params, changes) };
+    this.#set(screen, merge(params, changes));
     history.pushState(null, "", write(this.#now.screen, this.#now.params));
     if (screen !== this.#last) scrollTo(0, 0);
     this.#last = screen;
   }
   #last: Screen = this.#now.screen;
 
+  /** The address of a screen as it was left in this place, and on what one works now. */
+  back(screen: Screen): string {
+    const now = carried(this.params);
+    const left = this.#left[key(screen, now)] ?? {};
+    // What another model wrote is not what this one would write.
+    const moved = now.model !== undefined && now.model !== left.model;
+    return write(screen, merge(left, moved ? { ...now, path: null } : now));
+  }
+
+  /** Write the address now, and whatever comes within the next moments a moment later. */
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const address = write(this.#now.screen, this.#now.params);
-    if (address !== location.hash) history.replaceState(null, "", address);
+    if (address === location.hash) return;
+    history.replaceState(null, "", address);
+    this.#timer = setTimeout(() => this.#flush(), SPACING_MS);
   }
 }
+
+const key = (screen: Screen, params: Params): string => `${screen} ${params.place ?? ""}`;
 
 /** What goes along from screen to screen: where one works, and on what. */
 const CARRIED = ["place", "corpus", "run", "model"];

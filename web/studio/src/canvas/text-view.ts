@@ -363,7 +363,8 @@ export class TextView {
       this.select(null);
       this.anchor = -1;
       this.go(from, "pointer");
-      this.listeners.chosen?.(from);
+      // Lifting the pointer closes open popovers, only then may another one open.
+      setTimeout(() => this.listeners.chosen?.(from));
     };
     window.addEventListener("pointermove", move);
     window.addEventListener("pointerup", release);

@@ -27,14 +27,15 @@ export class Reading {
 
   constructor(private readonly place: () => Place) {}
 
-  async read(model: string, text: string, pattern: string | null): Promise<void> {
+  /** Return whether there is a new trace; not so where it failed, or where another was asked for. */
+  async read(model: string, text: string): Promise<boolean> {
     const work = ++this.work;
     this.finding?.stop();
     this.busy = true;
     this.failure = this.findFailure = null;
     try {
       const trace = await this.place().models.trace(model, text);
-      if (work !== this.work) return;
+      if (work !== this.work) return false;
       this.model = model;
       this.text = text;
       this.trace = trace;
@@ -42,13 +43,13 @@ export class Reading {
       this.findings = null;
       this.saliency = null;
       this.moved.clear();
+      return true;
     } catch (error) {
       if (work === this.work) this.failure = sentence(error);
-      return;
+      return false;
     } finally {
       if (work === this.work) this.busy = false;
     }
-    await this.find(pattern);
   }
 
   /** Ask what each unit responds to, with a pattern of the person's. */

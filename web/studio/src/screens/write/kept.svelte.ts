@@ -1,27 +1,22 @@
-/** What outlives a screen: its address, for whoever comes back to it, and the text that was written. */
+/** What outlives a screen: the text that was written, and what the address says of the screen. */
 
-import { route, type Params, type Screen } from "../../app/router.svelte.ts";
+import { untrack } from "svelte";
+import { route, type Screen } from "../../app/router.svelte.ts";
 import type { Address } from "./address.ts";
 
 export const kept = $state<{ text: string | null }>({ text: null });
 
-const addresses = new Map<string, Params>();
-
-/**
- * The address of a screen. Who comes without saying anything but the place finds it as it was left,
- * unless it was left in another place, where models have other names.
- */
-export function keptAddress(screen: Screen): Address {
-  const key = `${screen} ${route.params.place ?? ""}`;
-  const said = Object.keys(route.params).filter((name) => name !== "place");
-  if (said.length === 0) route.put(addresses.get(key) ?? {});
+/** The part of the page's address that belongs to a screen. */
+export function addressFor(screen: Screen): Address {
   return {
-    get: (name) => route.params[name] ?? null,
+    // What the address says is asked for once, when the screen is made; a change of it is no reason
+    // to make the screen anew.
+    get: (name) => untrack(() => route.params[name] ?? null),
     set(changes) {
-      // A timer may fire after the person has gone to another screen.
-      if (route.screen !== screen) return;
-      route.put(changes);
-      addresses.set(key, { ...route.params });
+      untrack(() => {
+        // What is still under way when the person has gone to another screen says nothing there.
+        if (route.screen === screen) route.put(changes);
+      });
     },
   };
 }
