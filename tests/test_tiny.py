@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
 import recurra
 
 
-def test_a_model_is_trained_saved_loaded_and_sampled_in_seconds(tmp_path):
-    began = time.process_time()
+def test_a_model_is_trained_saved_loaded_and_sampled(tmp_path):
     text = tmp_path / "alphabet.txt"
     text.write_text("abcdefghijklmnopqrstuvwxyz\n" * 150)
     model = recurra.train(
@@ -25,4 +22,3 @@ def test_a_model_is_trained_saved_loaded_and_sampled_in_seconds(tmp_path):
     assert np.median(loaded.probabilities("abcdefghij")[1:]) > 0.9
     assert loaded.score(text.read_text()).bits_per_char < 0.3
     assert recurra.load(tmp_path / "run").perplexity("klm") == loaded.perplexity("klm")
-    assert time.process_time() - began < 5

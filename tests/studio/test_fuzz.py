@@ -30,7 +30,10 @@ def target(tmp_path_factory, model_file):
     # Nothing is fetched from the network, and no process is started: what is said is in question.
     found.studio.trainings._launch = lambda path: None
     found.studio.corpora.fetch = lambda id, told: found.studio.corpora.get(id)
-    yield found, {"corpora": corpus, "data": data, "models": model, "runs": run.name}
+    yield (
+        found,
+        {"corpora": corpus, "data": data, "models": model, "music": model, "runs": run.name},
+    )
     found.close()
 
 

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from recurra.studio.kinds import registry
+from recurra.tasks.series.numbers.task import DEFAULTS as NUMBERS
 from tests.studio.serving import TEXT, TINY, until
 
 QUICK = {"sizes": [4], "steps": 3, "log_every": 1, "validate_every": 3, "engine": "reference"}
@@ -71,7 +72,7 @@ def test_the_defaults_of_a_kind_are_its_own(inside):
                     if wanted in g["schema"]["properties"])  # fmt: skip
 
     assert default("series", "sizes") == [64, 64]
-    assert default("numbers", "sizes") == [128]
+    assert default("numbers", "sizes") == list(NUMBERS["sizes"])
     assert default("labels", "steps") == 1000
 
 

@@ -69,10 +69,12 @@ def test_it_composes_plays_and_marks_what_sounds(screen: Any, tunes: Path) -> No
     clock = screen.locator("[data-clock]")
     screen.get_by_role("button", name="Play", exact=True).click()
     # Time goes on in the audio clock and in the piece.
-    screen.wait_for_function("Number(document.querySelector('[data-clock]').dataset.clock) > 0.3")
+    screen.wait_for_function(
+        "() => Number(document.querySelector('[data-clock]').dataset.clock) > 0.3"
+    )
     place = screen.get_by_role("slider", name="Place in the piece")
     screen.wait_for_function(
-        "Number(document.querySelector('[aria-label=\"Place in the piece\"]').value) > 0.2"
+        "() => Number(document.querySelector('[aria-label=\"Place in the piece\"]').value) > 0.2"
     )
     assert screen.locator(".sheet .sounding").count() > 0
     screen.get_by_role("button", name="Pause").click()

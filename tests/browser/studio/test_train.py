@@ -54,6 +54,12 @@ def figure(page: Any, label: str) -> float:
     return float(found[0])
 
 
+def run_of(page: Any) -> str:
+    found = re.search(r"[?&]run=([^&]+)", address(page))
+    assert found
+    return found[1]
+
+
 def test_bring_train_watch_and_come_back(page: Any, desk: Desk) -> None:
     page.goto(desk.address("corpus"))
     page.get_by_role("button", name="Paste text").first.click()

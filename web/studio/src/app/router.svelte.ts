@@ -32,7 +32,7 @@ function write(screen: Screen, params: Params): string {
 }
 
 /** Screens that are found again as they were left, by `back`. */
-const KEPT: readonly Screen[] = ["train", "write", "inside"];
+const KEPT: readonly Screen[] = ["train", "write", "inside", "music"];
 /** Browsers refuse more than 200 changes of the address in 30 seconds, and a slider asks for 60 a second. */
 const SPACING_MS = 200;
 

@@ -104,9 +104,9 @@ CLASSES: dict[str, Any] = {
     "engine": EngineOptions,
 }
 DEFAULTS: dict[str, Any] = {
-    "sizes": (192,),
+    "sizes": (192, 192),
     "learning_rate": 5e-3,
-    "seconds": 600.0,
+    "seconds": 1200.0,
     "sample_every": 0,
 }
 
