@@ -26,6 +26,8 @@ SITE = ROOT / "src" / "recurra" / "studio" / "site"
 SCREENS = ("Corpus", "Train", "Write", "Inside", "Models")
 PLACES = ("browser", "computer")
 MODULE = "recurra-threads"
+LATER = ("music",)
+"""Scripts that come when a model of another kind than text is asked for."""
 BAR = 110_000
 TITLE = "What the text screens load"
 # A name of a file beside this one, as it stands in an import or in an address.
@@ -73,6 +75,7 @@ def loaded(site: Path) -> list[Path]:
             continue
         for other in _NAMED.findall((assets / name).read_text("utf-8")):
             ours = not other.endswith(".wasm") or other.startswith(MODULE)
+            ours = ours and other.split("-")[0] not in LATER
             if name == entry[1]:
                 ours = ours and not _is_elsewhere(other, assets)
             if ours:
