@@ -52,6 +52,8 @@ def test_a_file_that_takes_too_long_is_left_out_and_the_rest_is_read(folder, mon
             self.seconds = 0.001 if path.endswith("tunes.abc") else 60.0
             return super().read(path)
 
+    # Long enough to pass the limit by far, however coarsely a system counts.
+    (folder / "tunes.abc").write_text(collection(500), "utf-8")
     monkeypatch.setattr(reading, "_Reader", Hasty)
     music = reading.read_music([folder])
     (lost,) = [report for report in music.files if report.name.endswith("tunes.abc")]
@@ -65,7 +67,7 @@ def test_the_time_limit_ends_a_process(folder, monkeypatch, patience):
         pytest.skip("this system does not end processes by their computing time")
     monkeypatch.setattr(reading, "PATIENCE", patience)
     with reading._Reader({"resolution": None, "pedal": False}, 0.01) as reader:
-        (folder / "tunes.abc").write_text(collection(200), "utf-8")
+        (folder / "tunes.abc").write_text(collection(1000), "utf-8")
         _, report = reader.read(str(folder / "tunes.abc"))
     assert "takes more than 0.01 s to read and was left out" in report.error
 
