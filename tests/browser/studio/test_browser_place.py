@@ -450,9 +450,14 @@ def test_a_run_taken_step_by_step_is_the_one_that_never_rested(tab: Tab, text: s
     first = tab.tried("runs.get", run)["step"]
     for n in range(1, 26):
         # Refused while the run is on its way to rest, and then taken once.
-        tab.page.wait_for_function(
-            "id => recurra.place.runs.step(id).then(() => true, () => false)", arg=run
-        )
+        taken = """async id => {
+            for (let tries = 0; tries < 200; tries += 1) {
+                try { await recurra.place.runs.step(id); return true; }
+                catch { await new Promise((after) => setTimeout(after, 50)); }
+            }
+            return false;
+        }"""
+        assert tab.page.evaluate(taken, run)
         now = tab.tried("runs.get", run)
         assert (now["status"], now["step"]) == ("paused", first + n)
     # Asked for at once, they are taken one after the other.
