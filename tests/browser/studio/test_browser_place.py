@@ -102,6 +102,17 @@ class Tab:
     def ready(self) -> None:
         self.page.wait_for_function("window.recurra !== undefined")
 
+    def until(self, status: str, run: str) -> None:
+        """Wait until the run stands so. (`wait_for_function` would not await the promise.)"""
+        self.page.evaluate(
+            """async ([status, run]) => {
+                while ((await recurra.place.runs.get(run)).status !== status) {
+                    await new Promise((later) => setTimeout(later, 20));
+                }
+            }""",
+            [status, run],
+        )
+
     def call(self, name: str, *given: Any) -> Any:
         return self.page.evaluate(
             "([name, given]) => window.recurra[name](...given)", [name, list(given)]
@@ -410,9 +421,7 @@ def test_a_tab_that_is_closed_loses_nothing_that_was_saved(
     first.page.close()
 
     second = Tab(context, origin)
-    second.page.wait_for_function(
-        "id => recurra.place.runs.get(id).then(run => run.status === 'interrupted')", arg=cut
-    )
+    second.until("interrupted", cut)
     before = second.tried("runs.get", cut)
     assert before["step"] > 0
     assert before["progress"] < 1
@@ -444,20 +453,10 @@ def test_a_run_taken_step_by_step_is_the_one_that_never_rested(tab: Tab, text: s
     run = tab.start(corpus, **options, steps=10**7)
     assert "not paused" in tab.refused("tried", "runs.step", run)["message"]
     tab.tried("runs.pause", run)
-    tab.page.wait_for_function(
-        "id => recurra.place.runs.get(id).then(run => run.status === 'paused')", arg=run
-    )
+    tab.until("paused", run)
     first = tab.tried("runs.get", run)["step"]
     for n in range(1, 26):
-        # Refused while the run is on its way to rest, and then taken once.
-        taken = """async id => {
-            for (let tries = 0; tries < 200; tries += 1) {
-                try { await recurra.place.runs.step(id); return true; }
-                catch { await new Promise((after) => setTimeout(after, 50)); }
-            }
-            return false;
-        }"""
-        assert tab.page.evaluate(taken, run)
+        tab.tried("runs.step", run)
         now = tab.tried("runs.get", run)
         assert (now["status"], now["step"]) == ("paused", first + n)
     # Asked for at once, they are taken one after the other.
@@ -492,9 +491,7 @@ def test_every_tab_watches_and_commands_a_run(context: Any, origin: str, text: s
     run = trains.start(corpus, **SMALL, seconds=3600, log_every=1)
     watches.call("follow", run, {"step": 5})
     watches.tried("runs.pause", run)
-    watches.page.wait_for_function(
-        "id => recurra.place.runs.get(id).then(run => run.status === 'paused')", arg=run
-    )
+    watches.until("paused", run)
     held = watches.tried("runs.get", run)["step"]
     kept = watches.tried("runs.keep", run, "while it rests")
     assert kept["document"]["provenance"]["steps"] == held
