@@ -18,7 +18,8 @@ from recurra.formats.abc import read_collection
 from recurra.formats.abc_notes import onsets
 from recurra.formats.midi import read_midi
 from recurra.formats.music_files import to_json
-from recurra.formats.musicxml import read_musicxml, write_musicxml
+from recurra.formats.musicxml import read_musicxml
+from recurra.formats.musicxml_write import write_musicxml
 from recurra.tasks.music.compose import ComposeOptions, compose
 from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.vocabulary import (

@@ -18,7 +18,8 @@ from recurra.formats.abc import read_collection
 from recurra.formats.abc_notes import bars, moved, sound
 from recurra.formats.abc_write import write_tune
 from recurra.formats.midi import read_midi, write_midi
-from recurra.formats.musicxml import read_musicxml, write_musicxml
+from recurra.formats.musicxml import read_musicxml
+from recurra.formats.musicxml_write import write_musicxml
 from tests.formats.test_musicxml import SCORE
 
 ABC = """X:1

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from recurra.core.errors import FormatError
 from recurra.core.notes import TICKS, Note, Piece
-from recurra.formats.musicxml import read_musicxml, write_musicxml
+from recurra.formats.musicxml import read_musicxml
+from recurra.formats.musicxml_write import write_musicxml
 from recurra.formats.notation import GRID
 
 SCORE = """<?xml version="1.0"?>

@@ -9,7 +9,7 @@ from recurra.formats.abc import read_tune
 from recurra.formats.abc_notes import sound
 from recurra.formats.abc_score import write_abc
 from recurra.formats.abc_write import write_tune
-from recurra.formats.musicxml import write_musicxml
+from recurra.formats.musicxml_write import write_musicxml
 from tests.tasks.music.toy import tune
 
 with warnings.catch_warnings():

@@ -7,7 +7,7 @@ import pytest
 
 from recurra.core.errors import ConfigError, FormatError
 from recurra.formats.midi import write_midi
-from recurra.formats.musicxml import write_musicxml
+from recurra.formats.musicxml_write import write_musicxml
 from recurra.tasks.music import reading
 from recurra.tasks.music.corpus import encode_for, load_corpus
 from recurra.tasks.music.settings import MusicOptions

@@ -9,7 +9,8 @@ from recurra.core.errors import ConfigError, FormatError
 from recurra.core.notes import Note, Piece
 from recurra.formats.abc import read_tune
 from recurra.formats.midi import read_midi, write_midi
-from recurra.formats.musicxml import read_musicxml, write_musicxml
+from recurra.formats.musicxml import read_musicxml
+from recurra.formats.musicxml_write import write_musicxml
 from recurra.tasks.music.vocabulary import (
     AbcVocabulary,
     PerformanceVocabulary,

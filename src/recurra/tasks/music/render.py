@@ -11,7 +11,7 @@ from recurra.formats.abc_score import write_abc
 from recurra.formats.atomic import atomic_write
 from recurra.formats.audio import write_compressed, write_wav
 from recurra.formats.midi import write_midi
-from recurra.formats.musicxml import write_musicxml
+from recurra.formats.musicxml_write import write_musicxml
 from recurra.tasks.music.roll import roll_png, roll_svg
 from recurra.tasks.music.synth import RATE, Progress, render
 
