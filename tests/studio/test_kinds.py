@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
+from recurra.datasets import music
+from recurra.studio.kinds import music as kind_of_music
 from recurra.studio.kinds import registry
 from recurra.tasks.series.numbers.task import DEFAULTS as NUMBERS
 from tests.studio.serving import TEXT, TINY, until
@@ -133,7 +137,7 @@ def test_what_a_kind_cannot_read_is_refused_and_gone(inside, kind, name, text):
     assert str(inside.studio.home.path) not in answer.json()["detail"]
     assert inside.ask("GET", "/api/data", query=f"kind={kind}&").json() == [
         one for one in inside.ask("GET", "/api/data", query=f"kind={kind}").json()
-        if one["origin"] == "example"
+        if one["origin"] != "mine"
     ]  # fmt: skip
     assert list(inside.studio.home.data.iterdir()) == []
 
@@ -198,3 +202,34 @@ def test_runs_of_the_command_line_are_told_apart(inside, corpus):
     )
     assert inside.ask("GET", "/api/runs", query="kind=text").json()[0]["id"] == id
     assert TEXT
+
+
+def test_music_is_learned_from_a_public_set_too(inside, tmp_path, monkeypatch):
+    monkeypatch.setenv("RECURRA_DATA", str(tmp_path / "sets"))
+    monkeypatch.setenv("RECURRA_CACHE", str(tmp_path / "cache"))
+    dataset = music.find("irish-abc")
+    file = tmp_path / "sets" / dataset.files[0]
+    file.parent.mkdir(parents=True)
+    file.write_text(ABC)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    mine = replace(dataset, sha256=digest)
+    known = (music.find("nottingham"), mine)
+    monkeypatch.setattr(kind_of_music, "MUSIC", known)
+    monkeypatch.setattr(music, "MUSIC", known)
+    listed = inside.ask("GET", "/api/data", query="kind=music").json()
+    sets = {entry["id"]: entry for entry in listed if entry["origin"] == "public"}
+    # What is here comes first; what is not says so.
+    assert [(id, one["ready"]) for id, one in sets.items()] == [
+        ("public-irish-abc", True),
+        ("public-nottingham", False),
+    ]
+    assert sets["public-irish-abc"]["licence"] == dataset.licence
+    assert sets["public-irish-abc"]["bytes"] == dataset.size_bytes
+    assert inside.send("DELETE", "/api/data/public-irish-abc").status == 409
+    assert inside.send("POST", "/api/data/public-irish-abc/survey", {}).status == 409
+    assert inside.send("DELETE", "/api/data/public-nothing").status == 404
+    training = kind_of_music.prepare(
+        ["data:irish-abc"], "Irish tunes", QUICK | {"embedding": 4}, None
+    )
+    # Its name is kept, so that the licence is.
+    assert training.task.provenance()["licence"] == dataset.licence

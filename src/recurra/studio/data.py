@@ -3,7 +3,7 @@
     data/ID/files/NAME    what was brought, under its own name made safe
     data/ID/data.json     what it is called, which kind it is of, and facts of it
 
-Beside those there are the examples that come with each kind.
+Beside those there are the examples that come with each kind, and its public sets.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from recurra.core.errors import ConfigError, FormatError
+from recurra.datasets.catalogue import PREFIX
 from recurra.studio import home
 from recurra.studio.cache import Cache
 from recurra.studio.errors import ConflictError, MissingError
 from recurra.studio.home import Home
 from recurra.studio.kinds import registry
-from recurra.studio.kinds.base import Example
+from recurra.studio.kinds.base import Example, PublicSet
 from recurra.studio.schema import DataEntry
 
 DOCUMENT, FILES, CONTENT = "data.json", "files", "content"
-EXAMPLE = "example-"
+EXAMPLE, PUBLIC = "example-", "public-"
 MOST_FILES = 10_000
 """Files that one entry may have."""
 
@@ -38,6 +39,9 @@ class Source:
     id: str
     name: str
     paths: list[Path]
+    """Files; none of a public set."""
+    inputs: list[str]
+    """What a training is given: the files, or the name of the set."""
 
 
 class DataFiles:
@@ -50,26 +54,32 @@ class DataFiles:
     # What there is
 
     def entries(self, kind: str) -> list[DataEntry]:
-        """Return the data of a kind: a person's own, newest first, then the examples."""
+        """Return the data of a kind: a person's own, newest first, the examples, public sets."""
         known = registry.find(kind)
         mine = [_entry(path) for path in home.members(self.folder, DOCUMENT)]
         mine = [entry for entry in mine if entry.kind == kind]
         mine.sort(key=lambda entry: (entry.added or "", entry.id), reverse=True)
-        return [*mine, *(_example(kind, one) for one in known.examples())]
+        examples = [_example(kind, one) for one in known.examples()]
+        return [*mine, *examples, *(_public(kind, one) for one in known.public())]
 
     def get(self, id: str) -> DataEntry:
         """Return one entry. Raises `MissingError`."""
         if id.startswith(EXAMPLE):
             return _example(*self._found(id))
+        if id.startswith(PUBLIC):
+            return _public(*_set(id))
         return _entry(self._path(id))
 
     def source(self, id: str) -> Source:
         """Return where the files are. Raises `MissingError`."""
         if id.startswith(EXAMPLE):
             _, example = self._found(id)
-            return Source(id, example.title, [example.file])
+            return _files(id, example.title, [example.file])
+        if id.startswith(PUBLIC):
+            _, named = _set(id)
+            return Source(id, named.title, [], [PREFIX + named.name])
         path = self._path(id)
-        return Source(id, _entry(path).name, sorted((path / FILES).iterdir()))
+        return _files(id, _entry(path).name, sorted((path / FILES).iterdir()))
 
     # What can be done with it
 
@@ -120,8 +130,13 @@ class DataFiles:
             home.discard(aside)
 
     def survey(self, id: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what is in the data, read with settings; what it holds depends on the kind."""
+        """Return what is in the data, read with settings; what it holds depends on the kind.
+
+        Raises: `ConflictError` for a public set, of which the catalogue says what is in it.
+        """
         entry, source = self.get(id), self.source(id)
+        if not source.paths:
+            raise ConflictError(f"{entry.name} is a public set; what is in it is said beside it.")
         known = registry.find(entry.kind)
         set_ = json.dumps(values, sort_keys=True, default=str)
 
@@ -155,6 +170,9 @@ class DataFiles:
         if id.startswith(EXAMPLE):
             self._found(id)
             raise ConflictError(f"An example cannot be {what}.")
+        if id.startswith(PUBLIC):
+            _set(id)
+            raise ConflictError(f"A public set cannot be {what}.")
         return self._path(id)
 
     def _found(self, id: str) -> tuple[str, Example]:
@@ -167,6 +185,18 @@ class DataFiles:
 def _examples() -> Iterator[tuple[str, Example]]:
     for kind in registry.KINDS:
         yield from ((kind, one) for one in registry.find(kind).examples())
+
+
+def _set(id: str) -> tuple[str, PublicSet]:
+    for kind in registry.KINDS:
+        for one in registry.find(kind).public():
+            if id == PUBLIC + one.name:
+                return kind, one
+    raise MissingError("There is no such public set.")
+
+
+def _files(id: str, name: str, paths: list[Path]) -> Source:
+    return Source(id, name, paths, [str(path.absolute()) for path in paths])
 
 
 def _put(aside: Path, folder: Path, name: str) -> Path:
@@ -219,4 +249,20 @@ def _example(kind: str, example: Example) -> DataEntry:
         added=None,
         about=example.about,
         facts=_facts(kind, example.file),
+    )
+
+
+def _public(kind: str, one: PublicSet) -> DataEntry:
+    return DataEntry(
+        id=PUBLIC + one.name,
+        name=one.title,
+        kind=kind,
+        origin="public",
+        bytes=one.size_bytes,
+        files=1,
+        added=None,
+        about=one.about,
+        licence=one.licence,
+        ready=one.ready,
+        facts={},
     )

@@ -78,11 +78,14 @@ class DataEntry(BaseModel):
     id: str
     name: str
     kind: str
-    origin: Literal["mine", "example"]
+    origin: Literal["mine", "example", "public"]
     bytes: int
     files: int
     added: str | None
     about: str | None
+    licence: str | None = None
+    ready: bool = True
+    """Whether it is on this computer; a public set that is not is brought by the first training."""
     facts: dict[str, Any]
     """What was seen of it when it came; which facts depends on the kind."""
 

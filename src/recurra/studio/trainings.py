@@ -270,7 +270,7 @@ class Trainings:
         if entry.kind != request.kind:
             raise ConfigError(f"{entry.name} is brought for another kind of training.", "data")
         found = self.data.source(request.data)
-        return found.id, found.name, [str(path.absolute()) for path in found.paths]
+        return found.id, found.name, found.inputs
 
     def pause(self, id: str) -> None:
         """Let a training rest between two steps. Raises `ConflictError` where none runs."""

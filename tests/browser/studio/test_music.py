@@ -7,6 +7,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from playwright.sync_api import expect
 
 from recurra.core.sampling import SamplingOptions
 from recurra.formats.abc import read_collection
@@ -15,7 +16,8 @@ from recurra.formats.musicxml import read_musicxml
 from recurra.tasks.music.compose import ComposeOptions, Composition, compose
 from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.vocabulary import AbcVocabulary
-from tests.browser.studio.screens import Desk, built, check_access, desk, page
+from tests.browser.studio.screens import Desk, address, built, check_access, desk, page
+from tests.studio.serving import until
 from tests.tasks.music.toy import collection, model_of
 
 __all__ = ["built", "desk", "page"]  # fixtures
@@ -166,3 +168,49 @@ def test_files_are_brought_and_learned(page: Any, desk: Desk, tmp_path: Path) ->
     page.get_by_text("Finished", exact=True).wait_for(timeout=90_000)
     page.get_by_role("link", name="Compose with it").click()
     assert len(composed(page)) > 2
+
+
+def test_a_public_set_is_learned_and_the_training_stepped(
+    page: Any, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("music21", reason="it brings the set")
+    monkeypatch.delenv("RECURRA_DATA", raising=False)
+    monkeypatch.setenv("RECURRA_CACHE", str(tmp_path))
+    page.goto(desk.address("music", "view=learn"))
+    sets = page.get_by_role("list", name="Public sets")
+    missing = sets.get_by_role("button", name="The Nottingham tunes")
+    expect(missing.first).to_contain_text("Not on this computer")
+    expect(missing.first).to_contain_text("Licence: GPL-3.0")
+    here = sets.get_by_role("button", name="Aird's airs")
+    expect(here).to_contain_text("On this computer")
+    here.click()
+    expect(here).to_have_attribute("aria-pressed", "true")
+    check_access(page)
+    page.get_by_label("Size").select_option("tiny")
+    page.get_by_label("Time", exact=False).first.fill("600")
+    page.get_by_role("button", name="Start learning").click()
+    steps = page.locator("dl > div", has_text="Steps").locator("dd")
+    expect(steps).not_to_have_text("0", timeout=120_000)
+    single = page.get_by_role("button", name="Step", exact=True)
+    assert single.count() == 0
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_text("Paused", exact=True).wait_for()
+    run = address(page).split("run=")[1].split("&")[0]
+    # The checkpoint of the pause, and with it its step, is told a moment later.
+    done = until(lambda: rested(desk, run))
+    expect(steps).to_have_text(f"{done:,}")
+    for press in (single.click, lambda: single.press("Enter")):
+        done += 1
+        press()
+        expect(steps).to_have_text(f"{done:,}")
+    expect(single).to_be_focused()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("Interrupted", exact=True).wait_for()
+    page.get_by_role("link", name="Compose with it").click()
+    assert len(composed(page)) > 2
+
+
+def rested(desk: Desk, run: str) -> int:
+    """Return the step of a run's last checkpoint, once it rests there."""
+    entry = desk.live.send("GET", f"/api/runs/{run}").json()
+    return int(entry["step"]) if entry["status"] == "paused" else 0

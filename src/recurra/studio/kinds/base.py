@@ -36,6 +36,19 @@ class Example:
     file: Path
 
 
+@dataclass(frozen=True, slots=True)
+class PublicSet:
+    """Public data that a training may name: brought to this computer when it is first learned."""
+
+    name: str
+    title: str
+    about: str
+    licence: str
+    size_bytes: int
+    ready: bool
+    """Whether it is on this computer."""
+
+
 Training = learning.Training[Any, Any]
 """A training of whatever kind, ready to run."""
 
@@ -48,6 +61,9 @@ class Kind(Protocol):
 
     def examples(self) -> tuple[Example, ...]:
         """Return data to begin with."""
+
+    def public(self) -> tuple[PublicSet, ...]:
+        """Return the public sets that can be had, those on this computer first."""
 
     def groups(self) -> tuple[Group, ...]:
         """Return the option classes, as a form groups them."""
@@ -70,7 +86,12 @@ class Kind(Protocol):
     def prepare(
         self, inputs: Sequence[str], name: str, options: Settings, preset: str | None
     ) -> Training:
-        """Read data and build the network. `name` is what a person calls the data."""
+        """Read data and build the network.
+
+        Args:
+            inputs: files, or "data:NAME" for a public set.
+            name: what a person calls the data.
+        """
 
     def finish(self, training: Training, outcome: Outcome, folder: Path) -> None:
         """Do what is left once a training has ended by itself."""

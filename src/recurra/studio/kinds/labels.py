@@ -8,7 +8,15 @@ from typing import Any
 
 from recurra.core.spec import Cell
 from recurra.formats.labelled import read_labelled
-from recurra.studio.kinds.base import EXAMPLES, Example, Group, LearnsFrom, Settings, Training
+from recurra.studio.kinds.base import (
+    EXAMPLES,
+    Example,
+    Group,
+    LearnsFrom,
+    PublicSet,
+    Settings,
+    Training,
+)
 from recurra.studio.schema import Preset
 from recurra.tasks.series.labels.task import CLASSES, DEFAULTS, LabelOptions
 
@@ -28,6 +36,11 @@ def examples() -> tuple[Example, ...]:
             EXAMPLES / "pulses.csv",
         ),
     )
+
+
+def public() -> tuple[PublicSet, ...]:
+    """Return nothing: there are no public sets of this kind."""
+    return ()
 
 
 def groups() -> tuple[Group, ...]:

@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from recurra.core.spec import Cell
-from recurra.studio.kinds.base import EXAMPLES, Example, Group, LearnsFrom, Settings, Training
+from recurra.datasets.catalogue import PREFIX
+from recurra.datasets.music import music_files
+from recurra.datasets.music_catalogue import MUSIC
+from recurra.studio.kinds.base import (
+    EXAMPLES,
+    Example,
+    Group,
+    LearnsFrom,
+    PublicSet,
+    Settings,
+    Training,
+)
 from recurra.studio.schema import Preset
 from recurra.tasks.music.settings import CLASSES, DEFAULT, PRESETS, gather
 
@@ -27,6 +38,20 @@ def examples() -> tuple[Example, ...]:
             EXAMPLES / "melodies.abc",
         ),
     )
+
+
+def public() -> tuple[PublicSet, ...]:
+    """Return the sets of music that are on this computer, then those that can be brought to it."""
+    found = [
+        PublicSet(
+            dataset.name, dataset.title, dataset.what, dataset.licence, dataset.size_bytes,
+            music_files(dataset) is not None,
+        )
+        for dataset in MUSIC
+    ]  # fmt: skip
+    to_be_had = {dataset.name for dataset in MUSIC if dataset.addresses or dataset.package}
+    kept = [one for one in found if one.ready or one.name in to_be_had]
+    return tuple(sorted(kept, key=lambda one: not one.ready))
 
 
 def groups() -> tuple[Group, ...]:
@@ -82,8 +107,9 @@ def prepare(inputs: Sequence[str], name: str, options: Settings, preset: str | N
     from recurra.tasks.music.training import prepare as ready
 
     training = ready(list(inputs), options, preset=preset)
-    # In the model file the music goes by its name, not by where the studio keeps it.
-    training.task.inputs = [name]
+    if not all(one.startswith(PREFIX) for one in inputs):
+        # In the model file the music goes by its name, not by where the studio keeps it.
+        training.task.inputs = [name]
     return training
 
 

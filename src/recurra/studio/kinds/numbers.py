@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.core.spec import Cell
-from recurra.studio.kinds.base import Example, Group, LearnsFrom, Settings, Training
+from recurra.studio.kinds.base import Example, Group, LearnsFrom, PublicSet, Settings, Training
 from recurra.studio.schema import Preset
 from recurra.tasks.series.numbers.task import CLASSES, DEFAULTS, read_sequences
 
@@ -19,6 +19,11 @@ def learns_from() -> LearnsFrom:
 
 def examples() -> tuple[Example, ...]:
     """Return data to begin with."""
+    return ()
+
+
+def public() -> tuple[PublicSet, ...]:
+    """Return nothing: there are no public sets of this kind."""
     return ()
 
 

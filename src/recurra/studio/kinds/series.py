@@ -10,7 +10,15 @@ from recurra.core.errors import FormatError
 from recurra.core.spec import Cell
 from recurra.formats.sources import Document
 from recurra.formats.tables import MISSING, is_number, looks_dated, read_table
-from recurra.studio.kinds.base import EXAMPLES, Example, Group, LearnsFrom, Settings, Training
+from recurra.studio.kinds.base import (
+    EXAMPLES,
+    Example,
+    Group,
+    LearnsFrom,
+    PublicSet,
+    Settings,
+    Training,
+)
 from recurra.studio.schema import Preset
 from recurra.tasks.series.options import ColumnOptions
 from recurra.tasks.series.read import read_panel
@@ -35,6 +43,11 @@ def examples() -> tuple[Example, ...]:
             EXAMPLES / "visitors.csv",
         ),
     )
+
+
+def public() -> tuple[PublicSet, ...]:
+    """Return nothing: there are no public sets of this kind."""
+    return ()
 
 
 def groups() -> tuple[Group, ...]:

@@ -11,7 +11,7 @@ from recurra.core.errors import FormatError
 from recurra.core.sampling import SamplingOptions
 from recurra.core.spec import Cell
 from recurra.formats.sources import Document
-from recurra.studio.kinds.base import Example, Group, LearnsFrom, Settings, Training
+from recurra.studio.kinds.base import Example, Group, LearnsFrom, PublicSet, Settings, Training
 from recurra.studio.schema import Preset
 from recurra.tasks.text.generate import GenerateOptions
 from recurra.tasks.text.presets import PRESETS
@@ -25,6 +25,11 @@ def learns_from() -> LearnsFrom:
 
 def examples() -> tuple[Example, ...]:
     """Return data to begin with."""
+    return ()
+
+
+def public() -> tuple[PublicSet, ...]:
+    """Return nothing: public texts are corpora."""
     return ()
 
 

@@ -10,17 +10,20 @@ export interface DataEntry {
   name: string;
   /** "series", "numbers", "labels" or "music". */
   kind: string;
-  origin: "mine" | "example";
+  origin: "mine" | "example" | "public";
   bytes: number;
   files: number;
   added: string | null;
   about: string | null;
+  licence: string | null;
+  /** Whether it is on this computer; a public set that is not is brought by the first training. */
+  ready: boolean;
   /** What was seen of it when it came; which facts depends on the kind. */
   facts: Record<string, unknown>;
 }
 
 export interface DataFiles {
-  /** A person's own, newest first, then the examples. */
+  /** A person's own, newest first, then the examples, then public sets, those here first. */
   list(kind: string): Promise<DataEntry[]>;
   /** Take in a file; refused with a sentence where the kind cannot read it. */
   add(kind: string, name: string, data: Blob, progress?: Progress): Promise<DataEntry>;
