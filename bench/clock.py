@@ -27,4 +27,4 @@ def rate(work: Callable[[], object], amount: int, seconds: float, threads: int) 
 
 def together(streams: int) -> int:
     """Return how many characters a text is continued by in one call."""
-    return 256 if streams == 1 else 64
+    return 1000 if streams == 1 else 64
