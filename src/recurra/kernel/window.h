@@ -132,7 +132,7 @@ void head_loss(Window *w, i64 t0, i64 t1, i64 b0, i64 b1);
 void head_gradient_row(const Net *net, float *row);
 void head_pull(Window *w, i64 t, const float *dlogits, i64 b0, i64 b1);
 
-/* gradients.c: this thread's share of the weights' gradients, of the head and of the layers. */
+/* gradients.c, head_gradients.c: this thread's share of the weights' gradients. */
 void head_gradient(
     Window *w, const float *dlogits, i64 t0, i64 t1, int add, i64 thread, i64 threads);
 void layer_gradients(Window *w, i64 k, i64 thread, i64 threads);
