@@ -32,6 +32,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from bench.common import ForeignTime, print_plain, write_json  # noqa: E402
 from recurra.core.notes import Piece  # noqa: E402
+from recurra.core.sampling import SamplingOptions  # noqa: E402
 from recurra.formats.abc_keys import Key  # noqa: E402
 from recurra.formats.abc_notes import bars  # noqa: E402
 from recurra.formats.midi import read_midi, write_midi  # noqa: E402
@@ -41,6 +42,7 @@ from recurra.tasks.music.copies import Melodies  # noqa: E402
 from recurra.tasks.music.corpus import encode_for  # noqa: E402
 from recurra.tasks.music.model import MusicModel  # noqa: E402
 from recurra.tasks.music.training import Training, prepare  # noqa: E402
+from recurra.tasks.music.wishes import USUAL  # noqa: E402
 
 SETS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "jsb": (("jsb-roll",), {"transpose": 6}),
@@ -86,7 +88,7 @@ def tunes(
     else:
         sets, settings = SETS["abc"]
         training = prepare(sets, {**settings, "steps": 1})
-        model, foreign = MusicModel.load(model_path), 0.0
+        model, foreign = MusicModel.load(model_path), None
     corpus = training.task.corpus
     source = Melodies([one.piece for one in corpus.of("train")])
     held_out = [one.piece for part in ("validation", "test") for one in corpus.of(part)]
@@ -95,18 +97,25 @@ def tunes(
     test = model.score(tokens).nats_per_token
     rows = [judged("held-out tunes", held_out, source)]
     wishes: dict[str, dict[str, Any]] = {
-        "composed, no rules": {"rules": False},
-        "composed": {},
+        "no rules, temperature 1": {"rules": False, "temperature": 1.0},
+        "no rules, temperature 0.9": {"rules": False, "temperature": 0.9},
+        "no rules": {"rules": False},
+        "by the rules, one drawn": {"endings": 1},
+        "by the rules": {},
         "16 bars, one drawn": {"bars": 16, "endings": 1, "samples": -(-count // 4)},
-        "16 bars, the best end of 8": {"bars": 16, "samples": -(-count // 4)},
+        "16 bars": {"bars": 16, "samples": -(-count // 4)},
     }
     for label, asked in wishes.items():
+        warm = SamplingOptions(temperature=asked.pop("temperature", USUAL.temperature))
         how = ComposeOptions.parse({"samples": count, "seed": 1, "length": 1000, **asked})
-        made = compose(model, how)
+        made = compose(model, how, warm)
         rows.append(judged(label, [one.piece for one in made.pieces], source))
-    facts = {"test nats a token": round(test, 3), "parameters": model.parameters}
-    rows[0] |= {"foreign cores": round(foreign, 2)}
-    rows[1] |= facts
+    rows[1] |= {
+        "test nats a token": round(test, 3), "parameters": model.parameters,
+        "training steps": model.provenance["steps"],
+    }  # fmt: skip
+    if foreign is not None:
+        rows[1] |= {"foreign cores": round(foreign, 2)}
     return rows
 
 

@@ -9,13 +9,13 @@ from xml.etree import ElementTree
 import pytest
 from playwright.sync_api import expect
 
-from recurra.core.sampling import SamplingOptions
 from recurra.formats.abc import read_collection
 from recurra.formats.midi import read_midi
 from recurra.formats.musicxml import read_musicxml
 from recurra.tasks.music.compose import ComposeOptions, Composition, compose
 from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.vocabulary import AbcVocabulary
+from recurra.tasks.music.wishes import USUAL
 from tests.browser.studio.screens import Desk, address, built, check_access, desk, page
 from tests.studio.serving import until
 from tests.tasks.music.toy import collection, model_of
@@ -43,7 +43,7 @@ def tunes_id(desk: Desk, tunes: Path) -> str:
 def wanted(tunes: Path) -> Composition:
     how = ComposeOptions(key="G", metre="4/4", bars=4, seed=11)
     model = MusicModel.load(tunes, engine="reference", precision="float32")
-    return compose(model, how, SamplingOptions(temperature=0.9)).pieces[0]
+    return compose(model, how, USUAL).pieces[0]
 
 
 def composed(page: Any) -> list[int]:

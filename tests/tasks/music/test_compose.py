@@ -17,13 +17,14 @@ from recurra.formats.midi import read_midi, write_midi
 from recurra.tasks.music.compose import ComposeOptions, compose
 from recurra.tasks.music.grammar import Table, TuneRules
 from recurra.tasks.music.harmony import StepRules
+from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.vocabulary import (
     END,
     AbcVocabulary,
     PerformanceVocabulary,
     PolyphonyVocabulary,
 )
-from tests.tasks.music.toy import chord_piece, collection, model_of
+from tests.tasks.music.toy import REFERENCE, chord_piece, collection, model_of
 
 MORE = (
     'X:90\nM:6/8\nL:1/8\nK:D\nA|"D"d2e {g}f3|(3efg ~a2 z2|[1 d6:|[2 d3 c3|]\n'
@@ -148,6 +149,29 @@ class TestTunes:
             return rows[0, tokens[-1]] + rows[1, END]
 
         assert sum(map(ending, many)) > sum(map(ending, one))
+
+    def test_a_tune_closes_on_its_tonic_where_one_of_those_drawn_does(self):
+        weights = {name: value.copy() for name, value in TUNE_MODEL.weights.items()}
+        weights["head.bias"][[END, *(WORDS.number[text] for text in ("||", ":|"))]] += 4
+        model = MusicModel(weights, TUNE_MODEL.document, engine=REFERENCE)
+
+        def closing(count):
+            found = 0
+            for piece in made(model, endings=count, length=400, samples=12).pieces:
+                rules = TuneRules(TABLE)
+                for token in piece.tokens.tolist():
+                    rules.take(token)
+                found += rules.closes
+            return found
+
+        assert closing(16) > closing(1)
+
+    def test_it_is_known_whether_a_tune_closes(self):
+        rules = TuneRules(TABLE)
+        for text, closes in (("M:6/8", False), ("K:D", False), ("f3", False), ("d3", True),
+                             ("|", True), ("f3", False)):  # fmt: skip
+            rules.take(WORDS.number[text])
+            assert rules.closes == closes
 
     @pytest.mark.parametrize(
         ("how", "sentence"),

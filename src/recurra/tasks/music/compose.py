@@ -15,8 +15,8 @@ from recurra.formats.abc_keys import parse_metre
 from recurra.formats.abc_notes import after_bars
 from recurra.formats.abc_score import write_abc
 from recurra.learning.priming import draw_seed
-from recurra.tasks.music.generate import Progress, draw_pieces
-from recurra.tasks.music.grammar import FINAL
+from recurra.tasks.music.generate import Drawn, Progress, Rules, draw_pieces
+from recurra.tasks.music.grammar import FINAL, TuneRules
 from recurra.tasks.music.harmony import StepRules, harmonise
 from recurra.tasks.music.model import MusicModel
 from recurra.tasks.music.vocabulary import END, AbcVocabulary, PolyphonyVocabulary, Tokens
@@ -107,21 +107,35 @@ def compose(
         begun = 0
     else:
         start = [] if prime is None else _beginning(model, prime, how).tolist()
-        takes = how.endings if how.bars is not None else 1
+        a_tune = isinstance(words, AbcVocabulary) and how.rules
+        takes = how.endings if how.bars is not None or a_tune else 1
         count = how.samples * takes
+        rules = rules_of(words, how, start, count)
         drawn = draw_pieces(
             model.network(), [[END, *start]] * count, sampling, length=how.length, seed=seed,
-            rules=rules_of(words, how, start, count), progress=progress,
+            rules=rules, progress=progress,
         )  # fmt: skip
-        best = [max(drawn[n : n + takes], key=lambda one: one.ending)
-                for n in range(0, count, takes)]  # fmt: skip
-        made = [np.array([*start, *one.tokens.tolist()], np.int32) for one in best]
+        made = []
+        for n in range(0, count, takes):
+            one = _taken(drawn[n : n + takes], None if how.bars or not rules else rules[n:])
+            made.append(np.array([*start, *one.tokens.tolist()], np.int32))
         begun = len(start)
     pieces = []
     for n, tokens in enumerate(made, 1):
         name = (title or "Recurra") + (f" {n}" if how.samples > 1 else "")
         pieces.append(Composition(_finished(model, tokens, how, name), tokens, begun))
     return Composed(seed, tuple(pieces))
+
+
+def _taken(drawn: Sequence[Drawn], rules: Sequence[Rules] | None) -> Drawn:
+    """Return the first tune that came to its end and closes on the tonic, by the rules it kept.
+
+    Without rules, and where there is none, the one whose end the model thinks the likeliest.
+    """
+    for one, rule in zip(drawn, rules or (), strict=False):
+        if one.ending > -np.inf and isinstance(rule, TuneRules) and rule.closes:
+            return one
+    return max(drawn, key=lambda one: one.ending)
 
 
 def _finished(model: MusicModel, tokens: Tokens, how: ComposeOptions, name: str) -> Piece:

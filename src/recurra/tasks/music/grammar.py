@@ -126,6 +126,13 @@ class TuneRules:
     """The key that holds."""
     ending: bool = False
     """Whether this part has come to its first ending."""
+    letter: str = ""
+    """Letter of the last note; "" for one with an accidental, and for a chord."""
+
+    @property
+    def closes(self) -> bool:
+        """Whether the last note is the tonic."""
+        return self.letter != "" and self.letter == self.tonic[:1]
 
     def allowed(self) -> Mask:
         """Return which tokens may come next."""
@@ -249,6 +256,8 @@ class TuneRules:
             self._end_bar(text)
         elif self.table.sounds[token]:
             self._sound(self.table.lengths[token])
+            if self.table.notes[token]:
+                self.letter = str(self.table.letters[token])
         elif text[:1] == "(" and len(text) > 1:
             ratio, self.left = tuplet(text)
             self.ratio, self.first = float(ratio), 0.0

@@ -14,7 +14,7 @@ from recurra.tasks.music.grammar import Table, TuneRules
 from recurra.tasks.music.harmony import StepRules
 from recurra.tasks.music.vocabulary import AbcVocabulary, PolyphonyVocabulary, Vocabulary
 
-USUAL = SamplingOptions(temperature=0.9)
+USUAL = SamplingOptions(temperature=0.8)
 """How tokens are drawn where nothing is said: a little more carefully than the model would."""
 
 
@@ -29,8 +29,9 @@ class ComposeOptions(Options):
     metre: str | None = knob(None, "metre of the piece, such as 6/8")
     bars: int | None = knob(None, "how many bars, as they are written", low=1, high=10_000)
     endings: int = knob(
-        8, "with a number of bars: how many pieces are drawn; the one that the model would most "
-        "likely end there is taken", low=1, high=256, advanced=True,
+        8, "how many pieces are drawn for one: with a number of bars the one is taken that the "
+        "model would most likely end there, of other tunes the first that closes on its tonic",
+        low=1, high=256, advanced=True,
     )  # fmt: skip
     tempo: float | None = knob(
         None, "quarter notes a minute; how the model's pieces go where nothing is said",

@@ -126,6 +126,8 @@ export class TuneRules implements Rules {
   private slurs = 0;
   /** The key that holds. */
   private tonic = "";
+  /** Letter of the last note; "" for one with an accidental, and for a chord. */
+  private letter = "";
 
   constructor(
     private readonly table: Table,
@@ -244,6 +246,11 @@ export class TuneRules implements Rules {
     return found;
   }
 
+  /** Whether the last note is the tonic. */
+  get closes(): boolean {
+    return this.letter !== "" && this.letter === this.tonic.slice(0, 1);
+  }
+
   take(token: number): void {
     const text = this.table.texts[token]!;
     this.place += 1;
@@ -257,8 +264,10 @@ export class TuneRules implements Rules {
       this.waiting += 1;
     } else if (this.grace >= 0) this.grace += 1;
     else if (BARS.has(text)) this.endBar(text);
-    else if (this.table.sounds[token]) this.sound(this.table.lengths[token]!);
-    else if (isTuplet(text)) {
+    else if (this.table.sounds[token]) {
+      this.sound(this.table.lengths[token]!);
+      if (this.table.notes[token]) this.letter = this.table.letters[token]!;
+    } else if (isTuplet(text)) {
       const [ratio, count] = tuplet(text);
       [this.ratio, this.left, this.first] = [ratio.number, count, 0];
     } else if (this.table.endings[token]) {

@@ -35,7 +35,10 @@ export interface ComposeOptions {
   key: string | null;
   metre: string | null;
   bars: number | null;
-  /** With a number of bars: how many pieces are drawn; the likeliest ending is taken. */
+  /**
+   * How many pieces are drawn for one: with a number of bars the likeliest ending is taken, of other
+   * tunes the first that closes on its tonic.
+   */
   endings: number;
   tempo: number | null;
   rules: boolean;
@@ -131,7 +134,8 @@ export class MusicModel {
       return { piece: this.finished(tokens, how), tokens, begun: 0 };
     }
     const start = how.prime ? this.beginning(how.prime, how.prime_bars) : [];
-    const count = how.bars === null ? 1 : how.endings;
+    const tune = this.vocabulary.kind === "abc" && how.rules;
+    const count = how.bars !== null || tune ? how.endings : 1;
     const rules = Array.from({ length: count }, () => this.rules(how, start));
     const known = rules.filter((one) => one !== null);
     const drawn = yield* this.draw([END, ...start], known.length ? known : null, how, options);
@@ -139,11 +143,11 @@ export class MusicModel {
     return { piece: this.finished(tokens, how), tokens, begun: start.length };
   }
 
-  /** Draw pieces side by side, one for each of the rules; of several the likeliest ending wins. */
+  /** Draw pieces side by side, one for each of the rules, and return the one that is taken. */
   private *draw(
     prime: number[],
     rules: Rules[] | null,
-    { length, seed }: ComposeOptions,
+    { length, seed, bars }: ComposeOptions,
     options: SamplingOptions,
   ): Generator<number, number[]> {
     const { network } = this;
@@ -184,6 +188,14 @@ export class MusicModel {
       }
       done += count;
       if (done % 16 === 0 || !rules) yield done / length;
+    }
+    if (bars === null && rules) {
+      // The first tune that came to its end and closes on the tonic.
+      const closed = takes.find(({ ending }, b) => {
+        const rule = rules[b];
+        return ending > -Infinity && rule instanceof TuneRules && rule.closes;
+      });
+      if (closed) return closed.tokens;
     }
     let best = takes[0]!;
     for (const take of takes) if (take.ending > best.ending) best = take;
