@@ -139,6 +139,43 @@ def test_the_browser_alone_says_where_it_is_done(page: Any, desk: Desk) -> None:
     expect(page.get_by_role("button", name="Bring a file")).to_be_visible()
 
 
+def bring(page: Any, desk: Desk, model: str, name: str) -> None:
+    """Take a model of the computer place into this browser."""
+    data = desk.live.send("GET", f"/api/models/{model}/file").body
+    page.goto(desk.address("models", "place=browser"))
+    page.locator("input[type=file]").first.set_input_files(
+        {"name": f"{name}.safetensors", "mimeType": "application/octet-stream", "buffer": data}
+    )
+    page.get_by_text(f"{name} is here.").wait_for()
+
+
+def test_the_browser_alone_goes_on_with_numbers(
+    page: Any, desk: Desk, models: dict[str, str]
+) -> None:
+    bring(page, desk, models["numbers"], "terms")
+    numbers = [3, 6, 9, 13, 2_000_000]
+    said = " ".join(map(str, numbers))
+    go(page, desk, "sequences", f"place=browser&numbers={said}")
+    expect(page.locator(".bars li")).to_have_count(5)
+    want = desk.live.send(
+        "POST", f"/api/models/{models['numbers']}/ask",
+        {"numbers": numbers, "count": 5, "terms": 1},
+    ).json()  # fmt: skip
+    shown = [f"{answer['number']:,}" for answer in want["answers"]]
+    assert page.locator(".bars .number").all_inner_texts() == shown
+    notes = page.locator(".note").all_inner_texts()
+    assert [note.lower() for note in notes] == [note.lower() for note in want["notes"]]
+    assert "outside the range" in notes[0]
+    shares = page.locator(".looked small").all_inner_texts()
+    assert [float(share.split()[0]) for share in shares] == pytest.approx(
+        [100 * share for share in want["weights"]], abs=0.51
+    )
+    # Learning is done elsewhere, and it says where.
+    expect(page.get_by_text("Number sequences are learned on your computer")).to_be_visible()
+    expect(page.get_by_role("button", name="Start training")).to_have_count(0)
+    check_access(page)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 360])
 def test_the_screens_are_accessible_and_fit(

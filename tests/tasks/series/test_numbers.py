@@ -143,3 +143,9 @@ def test_it_says_where_it_should_not_be_trusted(counter):
         counter.ask([1, 10**9])
     with pytest.raises(ConfigError, match="at least two"):
         counter.ask([1])
+
+
+def test_too_few_terms_to_determine_one_are_refused():
+    with pytest.raises(ConfigError, match=r"terms is 5, but .* give 6 or more"):
+        prepare(None, {"terms": 5})
+    assert prepare(None, {"terms": 5, "families": ("squares",)}).task.options.seen == 4

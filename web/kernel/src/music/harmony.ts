@@ -4,6 +4,7 @@ import type { State } from "../contract.ts";
 import { STREAM } from "../initialise.ts";
 import type { Network } from "../network.ts";
 import type { SamplingOptions } from "../options.ts";
+import { picked } from "../picked.ts";
 import { choose, distribution, logProbs, masked, type Mask, type Rules } from "./draw.ts";
 import { END, PolyphonyVocabulary } from "./vocabulary.ts";
 
@@ -203,19 +204,6 @@ function merged(network: Network, old: State, fresh: State, going: readonly bool
     going.forEach((goes, b) => {
       if (goes) return;
       array.set(before.get(name)!.subarray(b * width, (b + 1) * width), b * width);
-    });
-  }
-  return result;
-}
-
-/** The states of some sequences of a batch, in that order; one may come several times. */
-export function picked(network: Network, state: State, rows: readonly number[]): State {
-  const result = network.zeroState(rows.length);
-  const [from, to] = [network.stateArrays(state), network.stateArrays(result)];
-  for (const [name, array] of to) {
-    const width = array.length / rows.length;
-    rows.forEach((row, b) => {
-      array.set(from.get(name)!.subarray(row * width, (row + 1) * width), b * width);
     });
   }
   return result;

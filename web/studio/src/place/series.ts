@@ -102,14 +102,28 @@ export interface ForecastWish {
   held_out: boolean;
 }
 
-export interface SeriesPlace {
+export interface NumbersPlace {
   ask(id: string, numbers: number[], count: number, terms: number): Promise<AskAnswer>;
+}
+
+export interface ForecastPlace {
   series(id: string, data: string | null): Promise<SeriesFacts>;
   forecast(id: string, wish: ForecastWish): Promise<ForecastAnswer>;
   evaluate(id: string, data: string | null, progress?: Progress): Promise<EvaluateAnswer>;
   memory(id: string, data: string | null, series: string | null): Promise<MemoryAnswer>;
+}
+
+export interface LabelsPlace {
   classify(id: string, data: string | null): Promise<ClassAnswer>;
   moments(id: string, data: string | null, row: number): Promise<Moments>;
+}
+
+export interface SeriesPlace extends NumbersPlace, ForecastPlace, LabelsPlace {}
+
+/** What a place can do with models of number sequences. */
+export async function numbersOf(place: Place): Promise<NumbersPlace> {
+  if (place.kind === "computer") return (await import("./computer/series.ts")).series;
+  return (await import("./browser/numbers.ts")).numbers;
 }
 
 /** What a place can do with such models; null where it can do nothing with them. */

@@ -58,6 +58,12 @@ class SequenceOptions(Options):
     def _some(self) -> SequenceOptions:
         if not self.families:
             raise ValueError("families is empty; name at least one.")
+        least = int(needed(self.families).max()) + 1
+        if self.terms < least:
+            raise ValueError(
+                f"terms is {self.terms}, but of these families a term is determined by up to "
+                f"{least - 1} before it; give {least} or more."
+            )
         return self
 
     @property

@@ -4,13 +4,11 @@ import { route } from "../../app/router.svelte.ts";
 import type { DataEntry, DataFiles } from "../../place/data.ts";
 import { dataOf } from "../../place/data.ts";
 import type { Place } from "../../place/place.ts";
-import type { SeriesPlace } from "../../place/series.ts";
-import { seriesOf } from "../../place/series.ts";
 import type { ModelEntry, RunEntry } from "../../place/types.ts";
 
-export class Workbench {
+export class Workbench<Work> {
   data = $state.raw<DataFiles | null>(null);
-  work = $state.raw<SeriesPlace | null>(null);
+  work = $state.raw<Work | null>(null);
   models = $state.raw<ModelEntry[] | null>(null);
   runs = $state.raw<RunEntry[]>([]);
   entry = $state.raw<DataEntry | null>(null);
@@ -19,6 +17,8 @@ export class Workbench {
   constructor(
     readonly place: Place,
     readonly kind: string,
+    /** What the place can do with such models; null where it can do nothing. */
+    private readonly workOf: (place: Place) => Promise<Work | null>,
   ) {}
 
   /** The address holds which model, which data and which training are looked at. */
@@ -36,7 +36,7 @@ export class Workbench {
   async load(): Promise<void> {
     this.failure = null;
     try {
-      [this.data, this.work] = await Promise.all([dataOf(this.place), seriesOf(this.place)]);
+      [this.data, this.work] = await Promise.all([dataOf(this.place), this.workOf(this.place)]);
       await this.refresh();
       this.runs = await this.place.runs.list(this.kind);
     } catch (error) {

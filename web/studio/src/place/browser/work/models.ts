@@ -2,7 +2,6 @@
 
 import { configError } from "../../../../../kernel/src/errors.ts";
 import type { Kernel } from "../../../../../kernel/src/kernel.ts";
-import type { MusicModel } from "../../../../../kernel/src/music/model.ts";
 import { TextModel } from "../../../../../kernel/src/text-model.ts";
 import { object } from "../entries.ts";
 import { database } from "../database.ts";
@@ -11,8 +10,19 @@ import { loadKernel } from "../kernel.ts";
 /** Numbers of all weights that are held at the same time; the one that is asked stays anyway. */
 const MOST_PARAMETERS = 60_000_000;
 
+interface Model {
+  readonly parameters: number;
+  dispose(): void;
+}
+
+/** What opens the files of one kind. */
+interface Kind<M extends Model> {
+  new (...given: never[]): M;
+  read(kernel: Kernel, bytes: Uint8Array, name?: string): M;
+}
+
 interface Opened {
-  model: TextModel | MusicModel;
+  model: Model;
   /** Changes when a run writes a better model. */
   revision: string;
   users: number;
@@ -30,25 +40,30 @@ export function kernel(): Promise<Kernel> {
   return loading;
 }
 
+/** What opens models of a kind, brought when one is there: texts need none of the others. */
+export async function kindOf(name: unknown): Promise<Kind<Model>> {
+  if (name === "music") return (await import("./music.ts")).MusicModel;
+  if (name === "numbers") return (await import("./numbers.ts")).NumberModel;
+  return TextModel;
+}
+
 /** Lend a model of texts out for as long as `use` runs. Throws where there is none. */
 export const withModel = <T>(id: string, use: (model: TextModel) => T | Promise<T>): Promise<T> =>
-  lent(id, (model) => {
-    if (model instanceof TextModel) return use(model);
-    throw configError("This is a model of music, which writes no text.");
-  });
+  lent(id, TextModel, "of texts", use);
 
-/** Lend a model of music out for as long as `use` runs. Throws where there is none. */
-export const withMusic = <T>(id: string, use: (model: MusicModel) => T | Promise<T>): Promise<T> =>
-  lent(id, (model) => {
-    if (!(model instanceof TextModel)) return use(model);
-    throw configError("This is a model of texts, which composes no music.");
-  });
-
-async function lent<T>(id: string, use: (model: Opened["model"]) => T | Promise<T>): Promise<T> {
+/** Lend a model of one kind out for as long as `use` runs. Throws where it is of another. */
+export async function lent<M extends Model, T>(
+  id: string,
+  kind: Kind<M>,
+  called: string,
+  use: (model: M) => T | Promise<T>,
+): Promise<T> {
   const found = await open(id);
+  const { model } = found;
+  if (!(model instanceof kind)) throw configError(`This is no model ${called}.`);
   found.users += 1;
   try {
-    return await use(found.model);
+    return await use(model);
   } finally {
     found.users -= 1;
     tidy();
@@ -69,10 +84,10 @@ async function open(id: string): Promise<Opened> {
   }
   const file = await db.get("files", id);
   if (!file) throw configError("There is no such model here; it may have been removed.");
-  const music = entry.kind === "music" ? await import("./music.ts") : null;
+  const kind = await kindOf(entry.kind);
   const again = opened.get(id);
   if (again?.revision === revision) return again;
-  const model = (music?.MusicModel ?? TextModel).read(running, file, entry.name);
+  const model = kind.read(running, file, entry.name);
   const fresh = { model, revision, users: 0 };
   if (known) retire(known);
   opened.set(id, fresh);

@@ -5,7 +5,7 @@ import { configError, formatError } from "../../../../../kernel/src/errors.ts";
 import { STREAM } from "../../../../../kernel/src/initialise.ts";
 import { readModel } from "../../../../../kernel/src/model-file.ts";
 import type { PieceDocument } from "../../../../../kernel/src/music/piece.ts";
-import { TextModel } from "../../../../../kernel/src/text-model.ts";
+import type { TextModel } from "../../../../../kernel/src/text-model.ts";
 import { cuts } from "../../../../../kernel/src/training.ts";
 import type { ComposeRequest, MusicFormat } from "../../music.ts";
 import type {
@@ -21,7 +21,7 @@ import { describeModel, object } from "../entries.ts";
 import type { TextSettings } from "../settings.ts";
 import { looksLikeText, readText, sha256, unpacked } from "../reading.ts";
 import { pass } from "./errors.ts";
-import { kernel, withModel, withMusic } from "./models.ts";
+import { kernel, kindOf, lent, withModel } from "./models.ts";
 import { countCharacters, surveyText } from "./survey.ts";
 import { write } from "./writing.ts";
 
@@ -120,11 +120,8 @@ const work = {
     const shown = name.replace(/\.safetensors$/i, "") || "model";
     const read = readModel(file, shown);
     // Opened once, so that a file that cannot be used is refused now and not later.
-    const opened =
-      read.document.task.kind === "music"
-        ? new (await music()).MusicModel(await kernel(), read, shown)
-        : new TextModel(await kernel(), read, {}, shown);
-    opened.dispose();
+    const kind = await kindOf(read.document.task.kind);
+    kind.read(await kernel(), file, shown).dispose();
     const source = object(read.document.provenance.data);
     const inputs = Array.isArray(source.inputs) ? source.inputs.map(String) : [];
     const corpora = await (await database()).getAll("corpora");
@@ -212,8 +209,8 @@ const work = {
     progress: (share: number) => Promise<void>,
   ) {
     try {
-      const { composed } = await music();
-      return await withMusic(id, (model) =>
+      const { composed, MusicModel } = await music();
+      return await lent(id, MusicModel, "of music", (model) =>
         composed(model, request, progress, () => stopped.has(job)),
       );
     } finally {
@@ -225,8 +222,17 @@ const work = {
     (await music()).rendered(piece, format),
 
   async traceMusic(id: string, tokens: number[]) {
-    const { traced } = await music();
-    return withMusic(id, (model) => traced(model, tokens));
+    const { traced, MusicModel } = await music();
+    return lent(id, MusicModel, "of music", (model) => traced(model, tokens));
+  },
+
+  // Number sequences
+
+  async askNumbers(id: string, numbers: number[], count: number, terms: number) {
+    const { answered, NumberModel } = await import("./numbers.ts");
+    return lent(id, NumberModel, "of number sequences", (model) =>
+      answered(model, numbers, count, terms),
+    );
   },
 };
 
