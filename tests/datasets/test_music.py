@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from recurra.cli.data import data
 from recurra.core.errors import ConfigError, FormatError, ResourceError
-from recurra.datasets import music, music_catalogue, registry
+from recurra.datasets import files, music, music_catalogue, registry
 from recurra.datasets.catalogue import CATALOGUE, Dataset
 from recurra.datasets.music_catalogue import MUSIC
 from recurra.tasks.music.reading import find_files, read_music
@@ -73,12 +73,12 @@ def test_the_catalogue_is_complete_and_leaves_the_tunes_kept_for_tests_alone() -
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_data_folder_holds_a_set_whole_or_not_at_all(places: Path, packed: bool) -> None:
-    files = by_hand(places, packed=packed)
-    assert find_files(["toy-tunes"]) == files
-    assert find_files(["data:toy-tunes"]) == files
-    assert read_music(["toy-tunes"]).sha256 == read_music(files).sha256
-    Path(files[1]).unlink()
-    assert music.music_files(TOY) is None
+    paths = by_hand(places, packed=packed)
+    assert find_files(["toy-tunes"]) == paths
+    assert find_files(["data:toy-tunes"]) == paths
+    assert read_music(["toy-tunes"]).sha256 == read_music(paths).sha256
+    Path(paths[1]).unlink()
+    assert files.files_of(TOY) is None
 
 
 def test_a_file_of_that_name_comes_first(places: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_download_is_checked_and_kept(places: Path, monkeypatch: pytest.Monkey
         asked.append(address)
         return folder / name
 
-    monkeypatch.setattr(music, "download", download)
+    monkeypatch.setattr(files, "download", download)
     first = find_files(["toy-tunes"])
     assert find_files(["toy-tunes"]) == first
     assert asked == list(TOY.addresses)
@@ -152,12 +152,12 @@ def test_texts_and_music_are_not_mistaken_for_each_other(tmp_path: Path) -> None
 
 
 def test_a_run_keeps_the_name_and_the_licence(places: Path) -> None:
-    files = by_hand(places)
+    paths = by_hand(places)
     settings = {"steps": 1, "validation": 0, "test": 0, "minimum_count": 1}
     training = prepare("toy-tunes", settings)
     assert training.inputs == ["data:toy-tunes"]
     assert training.describe()["provenance"]["licence"] == "none"
-    assert prepare(files, settings).describe()["provenance"]["licence"] is None
+    assert prepare(paths, settings).describe()["provenance"]["licence"] is None
 
 
 def test_the_command_line_lists_describes_and_gets_music(places: Path) -> None:

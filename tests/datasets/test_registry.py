@@ -18,6 +18,7 @@ from recurra.core.errors import ConfigError, FormatError, ResourceError
 from recurra.datasets import installed, readers, registry
 from recurra.datasets.catalogue import CATALOGUE, Dataset
 from recurra.datasets.music_catalogue import MUSIC
+from recurra.datasets.series_catalogue import LABELLED, SERIES
 from recurra.formats.sources import Document, find_documents
 from recurra.tasks.text.corpus import load_corpus
 
@@ -278,7 +279,8 @@ def test_the_list_names_every_data_set() -> None:
     assert shown.exit_code == 0
     assert all(dataset.name in shown.output for dataset in CATALOGUE)
     facts = json.loads(CliRunner().invoke(data, ["list", "--json"]).output)
-    assert [one["name"] for one in facts] == [dataset.name for dataset in (*CATALOGUE, *MUSIC)]
+    every = (*CATALOGUE, *MUSIC, *SERIES, *LABELLED)
+    assert [one["name"] for one in facts] == [dataset.name for dataset in every]
 
 
 def test_info_tells_licence_digest_and_what_to_type_next() -> None:

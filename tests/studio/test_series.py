@@ -130,8 +130,9 @@ def test_classes_are_told_measured_and_explained(inside, put, files):
 
 @pytest.mark.parametrize(("kind", "example"), [("series", "visitors"), ("labels", "pulses")])
 def test_the_examples_are_read(inside, kind, example):
-    (entry,) = inside.ask("GET", "/api/data", query=f"kind={kind}").json()
+    entry, *public = inside.ask("GET", "/api/data", query=f"kind={kind}").json()
     assert (entry["id"], entry["origin"]) == (f"example-{example}", "example")
+    assert {one["origin"] for one in public} == {"public"}
     guess = entry["facts"].get("guess", {})
     found = inside.send("POST", f"/api/data/{entry['id']}/survey", guess).json()
     assert found["series"] == {"series": 4, "labels": 90}[kind]

@@ -39,16 +39,18 @@ def classify() -> None:
 def train(file: str, run: Path | None, overwrite: bool, **flags: Any) -> None:
     """Learn the labelled series in FILE.
 
-    FILE is a .ts file of the UCR and UEA archives, or a table with a row a series and its class in
-    the first or the last column.
+    FILE is a .ts file of the UCR and UEA archives, a table with a row a series and its class in the
+    first or the last column, or the name of a public set (`recurra data list`).
 
     \b
     Examples:
+      recurra classify train gunpoint
       recurra classify train JapaneseVowels_TRAIN.ts
       recurra classify train beats.csv --label kind --steps 2000 --validation 0.2
     """
     from recurra.cli.progress import ProgressListener, conclude
     from recurra.core.parameters import parameter_count
+    from recurra.datasets.catalogue import PREFIX
     from recurra.learning.run_folder import RunFolder
     from recurra.tasks.series.labels.training import prepare
 
@@ -73,7 +75,8 @@ def train(file: str, run: Path | None, overwrite: bool, **flags: Any) -> None:
     err.print(f"engine      {training.engine.describe()}")
     document = training.describe()
     if run is None:
-        folder = RunFolder.create_new("runs", Path(file).name.partition(".")[0], document)
+        name = Path(file).name.removeprefix(PREFIX).partition(".")[0]
+        folder = RunFolder.create_new("runs", name, document)
     else:
         folder = RunFolder.create(run, document, replace=overwrite)
     with folder:
@@ -166,7 +169,8 @@ def evaluate(model: str, file: str, confusion: Path | None, as_json: bool) -> No
 
 
 def _data(model: Classifier, file: str) -> Labelled:
+    from recurra.datasets.series import resolve_series
     from recurra.formats.labelled import read_labelled
 
     options = model.settings.labels
-    return read_labelled(file, options.label, options.channels)
+    return read_labelled(resolve_series(file, "labels"), options.label, options.channels)

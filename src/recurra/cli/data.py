@@ -1,4 +1,4 @@
-"""`recurra data`: public texts and sets of music by name."""
+"""`recurra data`: public texts, sets of music and series by name."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ from recurra.cli import console
 if TYPE_CHECKING:
     from recurra.datasets.catalogue import Dataset
 
+_KINDS = {"music": "music", "series": "series", "labels": "classes"}
+"""What sets that stay in their files are called in the list; all others are texts."""
+
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
 def data() -> None:
-    """List, describe and get public texts and music to learn from.
+    """List, describe and get public texts, music and series to learn from.
 
     \b
     Example:
       recurra data list
       recurra train tinyshakespeare
       recurra music train nottingham
+      recurra forecast train air-passengers --horizon 12
 
     A set is used by its name, or by data:NAME where there is a file of that name too. The folder
     that RECURRA_DATA names is searched first, then the cache (RECURRA_CACHE).
@@ -34,23 +38,25 @@ def data() -> None:
 @data.command("list")
 @_json
 def list_datasets(as_json: bool) -> None:
-    """List all texts, then all music, and say which are on this computer."""
+    """List all texts, all music and all series, and say which are on this computer."""
     from recurra.datasets.catalogue import CATALOGUE
     from recurra.datasets.music_catalogue import MUSIC
+    from recurra.datasets.series import sets
 
+    every = (*CATALOGUE, *MUSIC, *sets("series"), *sets("labels"))
     if as_json:
-        click.echo(json.dumps([_facts(dataset) for dataset in (*CATALOGUE, *MUSIC)], indent=2))
+        click.echo(json.dumps([_facts(dataset) for dataset in every], indent=2))
         return
     rows = [
         (
             dataset.name,
-            "music" if dataset.reader == "music" else "text",
+            _KINDS.get(dataset.reader, "text"),
             console.size(dataset.size_bytes),
             "here" if _where(dataset) else "to get" if _can_get(dataset) else "by hand",
             dataset.licence,
             dataset.title,
         )
-        for dataset in (*CATALOGUE, *MUSIC)
+        for dataset in every
     ]
     columns: list[Any] = ["name", "", ("size", "right"), "", "licence", "what"]
     console.out().print(console.table(columns, rows))
@@ -60,7 +66,7 @@ def list_datasets(as_json: bool) -> None:
 @click.argument("name")
 @_json
 def info(name: str, as_json: bool) -> None:
-    """Say what a text or a set of music is, its licence, and where it comes from."""
+    """Say what a set is, its licence, and where it comes from."""
     dataset = _find(name)
     facts = _facts(dataset)
     if as_json:
@@ -97,8 +103,8 @@ def info(name: str, as_json: bool) -> None:
 @click.argument("name")
 @_json
 def get(name: str, as_json: bool) -> None:
-    """Bring a text or a set of music to this computer, and check it."""
-    from recurra.datasets.music import get_music
+    """Bring a set to this computer, and check it."""
+    from recurra.datasets.files import get_files
     from recurra.datasets.registry import get_dataset
 
     dataset = _find(name)
@@ -112,8 +118,8 @@ def get(name: str, as_json: bool) -> None:
             bar, task = tasks[0]
             bar.update(task, completed=done, total=total or None, description=what)
 
-        if dataset.reader == "music":
-            get_music(dataset.name, show)
+        if dataset.reader in _KINDS:
+            get_files(dataset, show)
             where = _where(dataset)
         else:
             where = get_dataset(dataset.name, show)
@@ -125,24 +131,31 @@ def get(name: str, as_json: bool) -> None:
 
 
 def _find(name: str) -> Dataset:
-    """Return a text or a set of music. Raises `ConfigError` with the nearest name."""
-    from recurra.datasets import music, registry
+    """Return a set of any kind. Raises `ConfigError` with the nearest name."""
+    from recurra.datasets import music, registry, series
 
-    return music.find(name) if name.lower() in music.names() else registry.find(name)
+    if name.lower() in music.names():
+        return music.find(name)
+    known = {one.name for shelf in series.SHELVES for one in series.sets(shelf)}
+    return series.find(name) if name.lower() in known else registry.find(name)
 
 
 def _next(dataset: Dataset) -> str:
+    from recurra.datasets.series import command
+
+    if dataset.reader in ("series", "labels"):
+        return f"{command(dataset)} {dataset.name}"
     return f"recurra {'music ' if dataset.reader == 'music' else ''}train {dataset.name}"
 
 
 def _where(dataset: Dataset) -> str | None:
     """Return where a set is on this computer, None where it is not."""
-    from recurra.datasets.music import music_files
+    from recurra.datasets.files import files_of
     from recurra.datasets.registry import whereabouts
 
-    if dataset.reader != "music":
+    if dataset.reader not in _KINDS:
         return whereabouts(dataset)
-    files = music_files(dataset)
+    files = files_of(dataset)
     return str(files[0].parent if len(files) > 1 else files[0]) if files else None
 
 

@@ -45,15 +45,17 @@ def train(file: str, run: Path | None, overwrite: bool, **flags: Any) -> None:
 
     FILE is a table: a value a row with the columns unique_id, ds and y (other names can be given),
     a column a series beside their dates, a row a series as in M4, or one column of numbers. gzip
-    and xz are opened. Ctrl-C saves; `recurra resume` goes on.
+    and xz are opened. It may also be the name of a public set (`recurra data list`). Ctrl-C saves;
+    `recurra resume` goes on.
 
     \b
     Examples:
       recurra forecast train airline.csv --horizon 12
-      recurra forecast train m4-hourly.csv --season 24 --horizon 48 --direct --head quantiles
+      recurra forecast train m4-hourly --season 24 --horizon 48 --direct --head quantiles
       recurra forecast train sales.csv --id-column shop --time-column day --target-column sold
     """
     from recurra.cli.progress import ProgressListener, conclude
+    from recurra.datasets.catalogue import PREFIX
     from recurra.learning.run_folder import RunFolder
     from recurra.tasks.series.training import finished, prepare_file
 
@@ -65,7 +67,7 @@ def train(file: str, run: Path | None, overwrite: bool, **flags: Any) -> None:
     _print_facts(file, training)
     document = training.describe()
     if run is None:
-        name = Path(file).name.partition(".")[0] or "series"
+        name = Path(file).name.removeprefix(PREFIX).partition(".")[0] or "series"
         folder = RunFolder.create_new("runs", name, document)
     else:
         folder = RunFolder.create(run, document, replace=overwrite)

@@ -8,6 +8,7 @@ HTTP API and of the web form, the model file and the reference page of the docs 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -25,6 +26,7 @@ def knob(
     below: float | None = None,
     unit: str = "",
     short: str = "",
+    choices: Mapping[str, str] | None = None,
     advanced: bool = False,
 ) -> Any:
     """Declare one setting.
@@ -35,9 +37,12 @@ def knob(
         low, high: inclusive bounds. above, below: exclusive bounds.
         unit: what the number counts ("steps", "seconds"), for tables and forms.
         short: one-letter command-line flag, such as "T".
+        choices: what each of a few values means, for forms that offer them.
         advanced: whether forms keep it behind the "advanced" drawer.
     """
-    extra: dict[str, str | bool] = {"unit": unit, "short": short, "advanced": advanced}
+    extra: dict[str, Any] = {
+        "unit": unit, "short": short, "choices": dict(choices or {}), "advanced": advanced,
+    }  # fmt: skip
     return Field(
         default,
         description=help,

@@ -24,13 +24,13 @@ _CHAPTERS = (
 
 Reader = Literal[
     "file", "zip member", "files joined", "speeches", "wiki pages", "plays", "sources", "topics",
-    "music",
+    "music", "series", "labels",
 ]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
-    """One public text, or one set of music."""
+    """One public text, one set of music, or one file of series."""
 
     name: str
     title: str
@@ -46,8 +46,8 @@ class Dataset:
     sha256: str | None
     """Of the text as it is read, all documents one after the other; None where it varies."""
     reader: Reader
-    """How the files become documents; the readers are in `readers.py` and `installed.py`. Music
-    stays in its files, which `music.py` finds."""
+    """How the files become documents; the readers are in `readers.py` and `installed.py`. Music and
+    series stay in their files, which `files.py` finds."""
     addresses: tuple[str, ...] = ()
     """What is downloaded; none where there is no public address of just this text."""
     package: str | None = None
@@ -55,7 +55,10 @@ class Dataset:
     encoding: str = "utf-8"
     files: tuple[str, ...] = ()
     """Names under `RECURRA_DATA`, each also with .xz or .gz after it: any one of them holds a text;
-    a set of music is all of them, in the order of `addresses`, or a pattern in its package."""
+    a set of music or series is all of them, in the order of `addresses`, or a pattern in its
+    package."""
+    shipped_as: str = ""
+    """File or pattern in its package, where that is not `files`."""
 
 
 CATALOGUE: tuple[Dataset, ...] = (

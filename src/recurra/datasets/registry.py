@@ -16,6 +16,7 @@ from recurra.datasets.catalogue import CATALOGUE, PREFIX, Dataset
 from recurra.datasets.download import Progress, download
 from recurra.datasets.music_catalogue import MUSIC
 from recurra.datasets.readers import assemble
+from recurra.datasets.series_catalogue import LABELLED, SERIES
 from recurra.formats.atomic import atomic_write
 from recurra.formats.places import cache_folder, data_folder
 from recurra.formats.sources import Document
@@ -38,6 +39,13 @@ def find(name: str) -> Dataset:
             raise ConfigError(
                 f"{dataset.name} is music and no text; `recurra music train {dataset.name}` "
                 "learns it."
+            )
+    for dataset in (*SERIES, *LABELLED):
+        if dataset.name == name.lower():
+            verb = "forecast" if dataset in SERIES else "classify"
+            raise ConfigError(
+                f"{dataset.name} is a set of series and no text; `recurra {verb} train "
+                f"{dataset.name}` learns it."
             )
     near = difflib.get_close_matches(name.lower(), names(), n=1)
     hint = f"did you mean '{near[0]}'?" if near else "`recurra data list` names them."
@@ -112,7 +120,9 @@ def resolve(inputs: Sequence[Input], progress: Progress | None = None) -> list[I
         if isinstance(given, str) and given.startswith(PREFIX):
             found += open_dataset(given.removeprefix(PREFIX), progress)
         elif isinstance(given, str) and _may_be_name(given):
-            if given.lower() in {dataset.name for dataset in (*CATALOGUE, *MUSIC)}:
+            if given.lower() in {
+                dataset.name for dataset in (*CATALOGUE, *MUSIC, *SERIES, *LABELLED)
+            }:
                 found += open_dataset(given, progress)
             elif near := difflib.get_close_matches(given.lower(), names(), n=1):
                 raise ConfigError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +18,8 @@ from typing import Any
 
 from recurra.core.errors import ConfigError, FormatError
 from recurra.datasets.catalogue import PREFIX
+from recurra.datasets.files import get_files
+from recurra.datasets.series import SHELVES, find
 from recurra.studio import home
 from recurra.studio.cache import Cache
 from recurra.studio.errors import ConflictError, MissingError
@@ -39,7 +41,7 @@ class Source:
     id: str
     name: str
     paths: list[Path]
-    """Files; none of a public set."""
+    """Files; none of a public set that is music, or not here."""
     inputs: list[str]
     """What a training is given: the files, or the name of the set."""
 
@@ -71,13 +73,14 @@ class DataFiles:
         return _entry(self._path(id))
 
     def source(self, id: str) -> Source:
-        """Return where the files are. Raises `MissingError`."""
+        """Return where the files are, and what a training is given. Raises `MissingError`."""
         if id.startswith(EXAMPLE):
             _, example = self._found(id)
             return _files(id, example.title, [example.file])
         if id.startswith(PUBLIC):
             _, named = _set(id)
-            return Source(id, named.title, [], [PREFIX + named.name])
+            paths = [named.file] if named.file else []
+            return Source(id, named.title, paths, [PREFIX + named.name])
         path = self._path(id)
         return _files(id, _entry(path).name, sorted((path / FILES).iterdir()))
 
@@ -129,13 +132,31 @@ class DataFiles:
         finally:
             home.discard(aside)
 
+    def fetch(self, id: str, told: Callable[[float], None]) -> DataEntry:
+        """Bring a public set of one file here, check it, and look what is in it.
+
+        Raises: what `get_files` raises; `ConflictError` for music, which a training brings.
+        """
+        if not id.startswith(PUBLIC):
+            return self.get(id)
+        kind, named = _set(id)
+        if kind not in SHELVES:
+            raise ConflictError(f"{named.title} is brought here by its first training.")
+        dataset = find(named.name, kind)
+        (file,) = get_files(dataset, lambda done, whole, _: told(done / max(whole, 1)))
+        facts = _facts(kind, file)
+        return self.get(id).model_copy(update={"facts": facts})
+
     def survey(self, id: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return what is in the data, read with settings; what it holds depends on the kind.
 
-        Raises: `ConflictError` for a public set, of which the catalogue says what is in it.
+        Raises: `ConflictError` for a public set that is music, of which the catalogue says what is
+            in it, or that is not here.
         """
         entry, source = self.get(id), self.source(id)
         if not source.paths:
+            if entry.kind in SHELVES:
+                raise ConflictError(f"{entry.name} is not on this computer yet; fetch it first.")
             raise ConflictError(f"{entry.name} is a public set; what is in it is said beside it.")
         known = registry.find(entry.kind)
         set_ = json.dumps(values, sort_keys=True, default=str)

@@ -87,7 +87,8 @@ class DataEntry(BaseModel):
     ready: bool = True
     """Whether it is on this computer; a public set that is not is brought by the first training."""
     facts: dict[str, Any]
-    """What was seen of it when it came; which facts depends on the kind."""
+    """What was seen of it when it came, or of a public set when it was fetched; which facts depends
+    on the kind."""
 
 
 class HistogramBar(BaseModel):

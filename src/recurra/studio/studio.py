@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from recurra.datasets.series import Shelf, file_here
 from recurra.learning.run_folder import read_document
 from recurra.studio.cache import Cache
 from recurra.studio.corpora import Corpora
@@ -78,13 +79,18 @@ class Studio:
         if id is not None:
             if self.data.get(id).kind != kind:
                 raise ConflictError("These data are of another kind than the model.")
-            return self.data.source(id).paths[0]
+            paths = self.data.source(id).paths
+            if not paths:
+                raise MissingError("These data are not on this computer yet; fetch them first.")
+            return paths[0]
         inputs: list[str] = []
         if entry.run is not None:
             inputs = read_document(self.trainings.path(entry.run)).get("inputs") or []
-        if not inputs or not Path(inputs[0]).is_file():
+        shelf: Shelf = "labels" if kind == "labels" else "series"
+        file = file_here(inputs[0], shelf) if inputs else None
+        if file is None:
             raise MissingError("What this model learned from is not here; choose other data.")
-        return Path(inputs[0])
+        return file
 
     async def wait_turn(self) -> None:
         """Wait until few enough streams do something in one turn, so that others are answered."""

@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from recurra.datasets import series as registry
+from recurra.tasks.series.numbers.families import FAMILIES
 from tests.browser.studio.screens import Desk, built, check_access, desk, page
 from tests.studio.serving import until
 from tests.studio.test_kinds import TABLE
+from tests.studio.test_public_series import SETS
 
 __all__ = ["built", "desk", "page"]  # fixtures
 
@@ -93,6 +97,58 @@ def test_a_table_is_brought_and_trained(page: Any, desk: Desk) -> None:
     page.get_by_role("button", name="Start training").click()
     expect(page.locator(".status")).to_have_text("Finished", timeout=90_000)
     expect(page.get_by_role("img", name="north: ")).to_be_visible()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A made-up set of series in the registry; returns where its file has to be."""
+    monkeypatch.setenv("RECURRA_DATA", str(tmp_path))
+    monkeypatch.setenv("RECURRA_CACHE", str(tmp_path / "cache"))
+    shelves = {shelf: ((SETS[shelf],), *rest) for shelf, (_, *rest) in registry._SHELVES.items()}
+    monkeypatch.setattr(registry, "_SHELVES", shelves)
+    return tmp_path / "made" / "shops.csv"
+
+
+def test_a_public_set_is_fetched_and_chosen(page: Any, desk: Desk, shop: Path) -> None:
+    go(page, desk, "forecast")
+    page.get_by_text("Public sets").click()
+    choice = page.get_by_role("radio", name=re.compile("^Shops"))
+    expect(page.get_by_text("To be fetched")).to_be_visible()
+    choice.click()
+    expect(page.get_by_text("There is no connection", exact=False).or_(
+        page.get_by_text("could not be downloaded"))).to_be_visible()  # fmt: skip
+    # What was chosen before still is.
+    expect(choice).not_to_be_checked()
+    expect(page.get_by_role("radio").first).to_be_checked()
+    shop.parent.mkdir()
+    shop.write_text(TABLE)
+    choice.click()
+    expect(page.get_by_text("2 series, 168 values, every day")).to_be_visible()
+    expect(choice).to_be_checked()
+    # It is in the address, and chosen again when the page is.
+    page.reload()
+    expect(page.get_by_text("2 series, 168 values, every day")).to_be_visible()
+    expect(page.get_by_role("radio", name=re.compile("^Shops"))).to_be_checked()
+    expect(page.get_by_role("switch", name="Conformal")).to_be_visible()
+
+
+def test_families_are_chosen(page: Any, desk: Desk) -> None:
+    go(page, desk, "sequences", "training=none")
+    boxes = page.get_by_role("group", name="Families").get_by_role("checkbox")
+    expect(boxes).to_have_count(len(FAMILIES))
+    for family in FAMILIES.values():
+        expect(page.get_by_role("checkbox", name=family.about)).to_be_checked()
+        page.get_by_role("checkbox", name=family.about).uncheck()
+    expect(page.get_by_text("Choose at least one")).to_be_visible()
+    expect(page.get_by_role("button", name="Start training")).to_be_disabled()
+    page.get_by_role("checkbox", name=FAMILIES["squares"].about).check()
+    page.get_by_role("checkbox", name=FAMILIES["arithmetic"].about).check()
+    page.get_by_role("textbox", name="Sizes").fill("8")
+    page.get_by_role("spinbutton", name=re.compile("^Seconds")).fill("1")
+    with page.expect_request(lambda one: one.method == "POST") as asked:
+        page.get_by_role("button", name="Start training").click()
+    assert asked.value.post_data_json["options"]["families"] == ["arithmetic", "squares"]
+    expect(page.locator(".status")).to_have_text("Finished", timeout=90_000)
 
 
 def test_a_forecast_is_looked_at_and_taken_along(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from recurra.core.options import Options
+from recurra.datasets.catalogue import Dataset
+from recurra.datasets.files import files_of
 from recurra.learning import training as learning
 from recurra.learning.loop import Outcome
 from recurra.studio.schema import Preset
@@ -47,6 +49,23 @@ class PublicSet:
     size_bytes: int
     ready: bool
     """Whether it is on this computer."""
+    file: Path | None = None
+    """The one file that it is, where it is here; None of music, which may be many."""
+
+
+def public_files(known: Iterable[Dataset]) -> tuple[PublicSet, ...]:
+    """Return sets of one file each that are here or can be brought here, those here first."""
+    found = []
+    for dataset in known:
+        files = files_of(dataset)
+        if files or dataset.addresses or dataset.package:
+            found.append(
+                PublicSet(
+                    dataset.name, dataset.title, dataset.what, dataset.licence, dataset.size_bytes,
+                    files is not None, files[0] if files else None,
+                )
+            )  # fmt: skip
+    return tuple(sorted(found, key=lambda one: not one.ready))
 
 
 Training = learning.Training[Any, Any]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.core.spec import Cell
+from recurra.datasets.series import sets
 from recurra.formats.labelled import read_labelled
 from recurra.studio.kinds.base import (
     EXAMPLES,
@@ -16,6 +17,7 @@ from recurra.studio.kinds.base import (
     PublicSet,
     Settings,
     Training,
+    public_files,
 )
 from recurra.studio.schema import Preset
 from recurra.tasks.series.labels.task import CLASSES, DEFAULTS, LabelOptions
@@ -39,8 +41,8 @@ def examples() -> tuple[Example, ...]:
 
 
 def public() -> tuple[PublicSet, ...]:
-    """Return nothing: there are no public sets of this kind."""
-    return ()
+    """Return the registry's sets, those on this computer first."""
+    return public_files(sets("labels"))
 
 
 def groups() -> tuple[Group, ...]:

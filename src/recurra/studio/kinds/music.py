@@ -8,7 +8,7 @@ from typing import Any
 
 from recurra.core.spec import Cell
 from recurra.datasets.catalogue import PREFIX
-from recurra.datasets.music import music_files
+from recurra.datasets.files import files_of
 from recurra.datasets.music_catalogue import MUSIC
 from recurra.studio.kinds.base import (
     EXAMPLES,
@@ -45,7 +45,7 @@ def public() -> tuple[PublicSet, ...]:
     found = [
         PublicSet(
             dataset.name, dataset.title, dataset.what, dataset.licence, dataset.size_bytes,
-            music_files(dataset) is not None,
+            files_of(dataset) is not None,
         )
         for dataset in MUSIC
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 
 from recurra.core.errors import FormatError
 from recurra.core.spec import Cell
+from recurra.datasets.series import sets
 from recurra.formats.sources import Document
 from recurra.formats.tables import MISSING, is_number, looks_dated, read_table
 from recurra.studio.kinds.base import (
@@ -18,6 +19,7 @@ from recurra.studio.kinds.base import (
     PublicSet,
     Settings,
     Training,
+    public_files,
 )
 from recurra.studio.schema import Preset
 from recurra.tasks.series.options import ColumnOptions
@@ -46,8 +48,8 @@ def examples() -> tuple[Example, ...]:
 
 
 def public() -> tuple[PublicSet, ...]:
-    """Return nothing: there are no public sets of this kind."""
-    return ()
+    """Return the registry's sets, those on this computer first."""
+    return public_files(sets("series"))
 
 
 def groups() -> tuple[Group, ...]:

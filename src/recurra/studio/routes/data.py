@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Request
+from starlette.responses import Response
 
-from recurra.studio import data, uploads
+from recurra.studio import data, streams, uploads
 from recurra.studio.kinds import registry
-from recurra.studio.routes.common import FILE_BODY, Id, NewName, WithStudio, problems
+from recurra.studio.routes.common import FILE_BODY, LINES, Id, NewName, WithStudio, problems
 from recurra.studio.schema import DataEntry, Rename
 
 router = APIRouter(prefix="/api/data", tags=["data"], responses=problems(404, 409))
@@ -20,7 +21,7 @@ REFUSED = problems(400, 408, 413, 422, 507)
 
 @router.get("")
 async def list_data(studio: WithStudio, kind: KindName) -> list[DataEntry]:
-    """Return the data of a kind: those that a person brought, newest first, and the examples."""
+    """Return the data of a kind: a person's own, newest first, the examples, public sets."""
     return await studio.files.run(studio.data.entries, kind)
 
 
@@ -42,6 +43,17 @@ async def add_file(
     studio.data.get(id)
     aside = await uploads.receive(studio, request, studio.home.data, data.CONTENT)
     return await studio.slow.run(studio.data.take_more, aside, id, name)
+
+
+@router.post("/{id}/fetch", response_class=Response, responses={200: {"content": LINES}})
+async def fetch_data(studio: WithStudio, id: Id) -> Response:
+    """Get a public set, or look into one that is here: a stream of progress, then its entry."""
+    studio.data.get(id)
+
+    def work(told: Any) -> Any:
+        return studio.data.fetch(id, told).model_dump(mode="json")
+
+    return streams.Stream(studio.slow.told(work), streams.NDJSON)
 
 
 @router.post("/{id}/survey", responses=problems(400, 422))

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recurra.core.errors import FormatError
+from recurra.datasets.series import resolve_series
 from recurra.formats.dates import parse_dates
 from recurra.formats.sources import Document
 from recurra.formats.tables import MISSING, Table, is_number, looks_dated, read_table
@@ -35,12 +36,15 @@ class Read:
 
 
 def read_panel(source: Source, columns: ColumnOptions | None = None) -> Read:
-    """Read series from a file.
+    """Read series from a file, or a public set by its name.
 
     Raises:
         FormatError: it is no table, or its columns cannot be told apart; the message says how to.
+        ConfigError, ResourceError: as `datasets.series.resolve_series`.
     """
     columns = columns or ColumnOptions()
+    if isinstance(source, str):
+        source = resolve_series(source, "series")
     document = source if isinstance(source, Document) else Document.of_file(source)
     digest = hashlib.sha256()
     for block, _ in document.blocks():

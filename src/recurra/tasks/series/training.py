@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from recurra.core.errors import FormatError
+from recurra.datasets.catalogue import PREFIX
+from recurra.datasets.series import found_again
 from recurra.formats import documents
 from recurra.formats.model_file import save_model
 from recurra.learning import loop
@@ -49,12 +51,12 @@ def prepare(panel: Panel, settings: Settings, name: str = "series") -> SeriesTra
 
 
 def prepare_file(source: Source, values: Mapping[str, Any] | None = None) -> SeriesTraining:
-    """Read series from a file and build the network.
+    """Read series from a file, or a public set by its name, and build the network.
 
     Raises:
         ConfigError: a setting cannot be, or the series are too short.
         FormatError: the file is missing or no table of series.
-        ResourceError: the engine asked for is not here.
+        ResourceError: the engine asked for is not here, or the set cannot be brought here.
     """
     settings = gather(values or {})
     read = read_panel(source, settings.columns)
@@ -62,7 +64,7 @@ def prepare_file(source: Source, values: Mapping[str, Any] | None = None) -> Ser
     task = SeriesTask(
         read.panel, settings, [Path(name).name], {"sha256": read.sha256, "layout": read.layout}
     )
-    where = [str(Path(name).resolve())] if isinstance(source, str | os.PathLike) else []
+    where = [found_again(name, "series")] if isinstance(source, str | os.PathLike) else []
     return Training.of(task, settings, where)
 
 
@@ -103,7 +105,7 @@ def data_of(model: SeriesModel) -> Panel:
     if model.path is not None and (model.path.parent / RUN).is_file():
         where = model.path.parent / RUN
         inputs = documents.parse(where.read_bytes(), str(where)).get("inputs") or []
-    if not inputs or not Path(inputs[0]).exists():
+    if not inputs or not (inputs[0].startswith(PREFIX) or Path(inputs[0]).exists()):
         raise FormatError(
             "the series that this model learned from are not where they were; name a file with "
             "their histories (--data)."

@@ -18,7 +18,7 @@ export interface DataEntry {
   licence: string | null;
   /** Whether it is on this computer; a public set that is not is brought by the first training. */
   ready: boolean;
-  /** What was seen of it when it came; which facts depends on the kind. */
+  /** What was seen of it when it came or was fetched; which facts depends on the kind. */
   facts: Record<string, unknown>;
 }
 
@@ -29,6 +29,8 @@ export interface DataFiles {
   add(kind: string, name: string, data: Blob, progress?: Progress): Promise<DataEntry>;
   /** Add a file to an entry that may have several (music). */
   addFile(id: string, name: string, data: Blob, progress?: Progress): Promise<DataEntry>;
+  /** Bring a public set of one file here, or look into one that is here: its entry, with facts. */
+  fetch?(id: string, progress?: Progress): Promise<DataEntry>;
   /** What is in it, read with settings; which facts depends on the kind. */
   survey(id: string, options: Record<string, unknown>): Promise<Record<string, unknown>>;
   rename(id: string, name: string): Promise<DataEntry>;

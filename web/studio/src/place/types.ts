@@ -42,6 +42,8 @@ export interface OptionField {
   exclusiveMaximum?: number;
   unit?: string;
   short?: string;
+  /** What each choice means, by its name. */
+  choices?: Record<string, string>;
   advanced?: boolean;
 }
 

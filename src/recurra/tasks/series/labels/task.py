@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from recurra.core.errors import ConfigError, FormatError
 from recurra.core.options import Options, knob
 from recurra.core.spec import Softmax, Spec, Stack, Vector
+from recurra.datasets.series import resolve_series
 from recurra.engines import EngineOptions
 from recurra.engines.base import Batch, Network, OptimiserOptions, Report
 from recurra.formats.labelled import Labelled, read_labelled
@@ -259,8 +260,8 @@ class LabelTask:
 
 
 def read_training_data(path: str, options: LabelOptions) -> tuple[Labelled, str]:
-    """Read labelled series and the sha256 of their values."""
-    data = read_labelled(path, options.label, options.channels)
+    """Read labelled series, from a file or a public set, and the sha256 of their values."""
+    data = read_labelled(resolve_series(path, "labels"), options.label, options.channels)
     if not all(data.labels):
         raise FormatError(f"{data.name} has series without a class; nothing is learned from them.")
     digest = hashlib.sha256(repr(data.labels).encode())

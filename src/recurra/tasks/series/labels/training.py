@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from recurra.datasets.series import found_again
 from recurra.formats.labelled import Labelled
 from recurra.learning.settings import sorted_in
 from recurra.learning.training import Training, best_weights
@@ -22,11 +23,14 @@ from recurra.tasks.series.labels.task import (
 def prepare(
     file: str, values: Mapping[str, Any] | None = None
 ) -> Training[LabelTask, LabelSettings]:
-    """Read labelled series and build the network. Raises `FormatError` and `ConfigError`."""
+    """Read labelled series, from a file or a public set by its name, and build the network.
+
+    Raises: `FormatError`, `ConfigError`, and `ResourceError` where a set cannot be brought here.
+    """
     settings = gather(values or {})
     data, digest = read_training_data(file, settings.labels)
     task = LabelTask(data, settings, [Path(file).name], digest)
-    return Training.of(task, settings, [str(Path(file).resolve())])
+    return Training.of(task, settings, [found_again(file, "labels")])
 
 
 def learn(data: Labelled, **options: Any) -> Classifier:

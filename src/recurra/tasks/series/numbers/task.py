@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +32,20 @@ HINT = 0.2
 """Weight of a digit of the answer that is asked for while the columns are still being read."""
 VALIDATED = 2000
 """Held-out members that a validation asks about."""
-FamilyName = Literal["arithmetic", "geometric", "fibonacci", "squares", "alternating", "recurrence"]
+if TYPE_CHECKING:
+    FamilyName = str
+else:
+    FamilyName = Literal[tuple(FAMILIES)]
+"""The families by name, as they are declared."""
 
 
 class SequenceOptions(Options):
     """Which sequences are learned."""
 
     families: tuple[FamilyName, ...] = knob(
-        ("arithmetic", "geometric", "fibonacci", "squares", "alternating", "recurrence"),
-        "families of sequences to learn",
-    )
+        tuple(FAMILIES), "families of sequences to learn",
+        choices={name: family.about for name, family in FAMILIES.items()},
+    )  # fmt: skip
     digits: int = knob(
         6, "digits of the numbers that are learned; answers may have one more", low=1, high=12
     )

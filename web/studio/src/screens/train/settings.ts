@@ -37,7 +37,7 @@ export const STUDIO: Record<string, unknown> = {
   sample_threshold: 0,
 };
 
-export type Kind = "switch" | "choice" | "number" | "list" | "text";
+export type Kind = "switch" | "choice" | "several" | "number" | "list" | "text";
 
 export interface Setting {
   name: string;
@@ -84,7 +84,7 @@ function kindOf(field: OptionField): Kind {
   if (field.enum) return "choice";
   if (field.type === "boolean") return "switch";
   if (field.type === "integer" || field.type === "number") return "number";
-  if (field.type === "array") return "list";
+  if (field.type === "array") return field.items?.enum ? "several" : "list";
   return "text";
 }
 
@@ -105,6 +105,8 @@ export function read(setting: Setting, text: string): unknown {
       return text === "true";
     case "number":
       return Number(text);
+    case "several":
+      return text.split(/[\s,;]+/).filter(Boolean);
     case "list":
       return text
         .split(/[\s,;]+/)
@@ -130,6 +132,9 @@ export function fallback(setting: Setting, preset: Preset | undefined): unknown 
 /** Return what is wrong with a value, as a sentence, or null. */
 export function wrong(setting: Setting, value: unknown): string | null {
   if (value === null && setting.optional) return null;
+  if (setting.kind === "several") {
+    return (value as unknown[]).length ? null : "Choose at least one.";
+  }
   const { field } = setting;
   const items = setting.kind === "list" ? (value as number[]) : [value];
   const bounds = setting.kind === "list" ? (field.items ?? {}) : field;
