@@ -9,7 +9,7 @@
 #   make bench-web            the studio in the browser beside TensorFlow.js and jax-js
 #   make bench-kernel         the kernel beside PyTorch, ONNX Runtime, JAX and the processor's limits
 #   make bench-peers          install Keras, ONNX Runtime and JAX beside, to be measured too
-#   make bench-forecast-peers install statsforecast and neuralforecast beside, for bench/forecast.py
+#   make bench-forecast-peers install statsforecast, neuralforecast and aeon beside, for bench/forecast.py and classify.py
 #   make format               rewrite the sources as `make check` wants them
 #   make studio               open the web app
 #   make install              only set up
@@ -32,6 +32,7 @@ KERAS := bench/.keras/.installed
 PEERS := bench/.peers/.installed
 STATS := bench/.statsforecast/.installed
 NEURAL := bench/.neuralforecast/.installed
+AEON := bench/.aeon/.installed
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -121,7 +122,7 @@ $(PEERS): | $(STAMP)
 	@touch $@
 
 # Forecasts of others. Neuralforecast brings Ray and Lightning with it, so it is kept apart.
-bench-forecast-peers: $(STATS) $(NEURAL)
+bench-forecast-peers: $(STATS) $(NEURAL) $(AEON)
 $(STATS): | $(STAMP)
 	@echo "Installing statsforecast into bench/.statsforecast ..."
 	@$(BIN)/python -m venv --clear bench/.statsforecast
@@ -132,6 +133,12 @@ $(NEURAL): | $(STAMP)
 	@echo "Installing neuralforecast into bench/.neuralforecast (it is large) ..."
 	@$(BIN)/python -m venv --clear bench/.neuralforecast
 	@bench/.neuralforecast/bin/python -m pip install -qq neuralforecast==3.3.0 torch==2.13.0
+	@touch $@
+
+$(AEON): | $(STAMP)
+	@echo "Installing aeon into bench/.aeon ..."
+	@$(BIN)/python -m venv --clear bench/.aeon
+	@bench/.aeon/bin/python -m pip install -qq aeon==1.6.0
 	@touch $@
 
 bench bench-quick: export RECURRA_BENCH_KERAS ?= $(if $(wildcard $(KERAS)),bench/.keras/bin/python)

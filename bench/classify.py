@@ -1,11 +1,15 @@
 """Recurra's classifier beside the nearest neighbour under dynamic time warping, on files of series.
 
-    python bench/classify.py TRAIN.ts TEST.ts [TRAIN2.ts TEST2.ts ...] [--steps 1000]
-    python bench/classify.py --folds 5 ALL.txt
+    python bench/classify.py TRAIN.ts TEST.ts [TRAIN2.ts TEST2.ts ...]
+    python bench/classify.py --channels 2 --name pendigits pendigits.tra.csv pendigits.tes.csv
+    python bench/classify.py --parts 5 --name ecg5000 ALL.txt
 
-Files come in pairs; with --folds each is split into so many parts, every one the test of the rest.
-Accuracy and macro F1 of both, and their means over the sets. `--channels 2` reads tables whose
-channels take turns in a row. Everything is in NumPy, so large sets take a while.
+Files come in pairs; with --parts each is split into so many, every one the test of the rest. The
+settings of a set are chosen among `CANDIDATES` by what they reach on parts of its training part
+that they did not learn from; then all of the training part is learned, with several seeds, and the
+test part is asked about once for each of them. Accuracy and macro F1 of both, and their means over
+the sets. The neighbour is aeon's (`make bench-forecast-peers` installs it), without a window, all
+channels together; CPU seconds are those of one thread.
 """
 
 from __future__ import annotations
@@ -13,7 +17,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,52 +28,64 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.common import OUT, machine
+from bench.forecast import HERE, ask
 from recurra.formats.labelled import Labelled, read_labelled
 from recurra.tasks.series.labels.training import learn
 
+AEON = HERE / ".aeon" / "bin" / "python"
+Facts = dict[str, Any]
+CANDIDATES: tuple[Facts, ...] = (
+    {"steps": 1000},
+    {"steps": 400},
+    {"steps": 1500, "sizes": (128,), "dropout": 0.3},
+)
+"""Settings that are chosen among; what they do not say is the classifier's default."""
+
+
+def choose(train: Labelled, parts: int) -> tuple[Facts, list[float]]:
+    """Return the settings that are right most often about parts that they did not learn from.
+
+    Where two are right as often, the one that gave the right classes more probability.
+    """
+    reached: list[tuple[float, float]] = []
+    for settings in CANDIDATES:
+        right, sure = [], []
+        for known, unknown in splits(train, parts):
+            model = learn(known, **settings, threads=1)
+            shares = model.probabilities(unknown.series)
+            places = [model.classes.index(label) for label in unknown.labels]
+            right += (shares.argmax(axis=1) == places).tolist()
+            sure += np.log(shares[np.arange(len(places)), places] + 1e-9).tolist()
+        reached.append((float(np.mean(right)), float(np.mean(sure))))
+    best = max(range(len(CANDIDATES)), key=lambda n: reached[n])
+    return CANDIDATES[best], [accuracy for accuracy, _ in reached]
+
 
 def nearest(train: Labelled, test: Labelled) -> list[str]:
-    """Return the class of each test series' nearest neighbour, warping without a window.
+    """Return what aeon's nearest neighbour says of the test part; nothing where it is not there.
 
-    Series are z-normalised by the training part's channels, as the network's are.
+    Series are z-normalised by the training part's channels, as the network's are, and what is
+    missing is their mean.
     """
+    if not AEON.exists():
+        return []
     every = np.concatenate(train.series)
     centre, spread = np.nanmean(every, axis=0), np.nanstd(every, axis=0) + 1e-12
-    known = [np.nan_to_num((one - centre) / spread) for one in train.series]
-    found = []
-    by_length: dict[int, list[int]] = {}
-    for n, one in enumerate(known):
-        by_length.setdefault(len(one), []).append(n)
-    groups = [(np.array(rows), np.stack([known[n] for n in rows])) for rows in by_length.values()]
-    for one in test.series:
-        z = np.nan_to_num((one - centre) / spread)
-        best, place = np.inf, 0
-        for rows, stacked in groups:
-            distances = warped(z, stacked)
-            if distances.min() < best:
-                best, place = float(distances.min()), int(rows[distances.argmin()])
-        found.append(train.labels[place])
-    return found
-
-
-def warped(one: np.ndarray, many: np.ndarray) -> np.ndarray:
-    """Return the dynamic time warping distances [N] of a series [T, C] to others [N, U, C].
-
-    D(t, u) = (x_t - y_u)^2 + min(D(t-1, u), D(t, u-1), D(t-1, u-1)) (Sakoe and Chiba 1978), along
-    anti-diagonals, which depend on those before them alone.
-    """
-    t_max, (count, u_max, _) = len(one), many.shape
-    cost = ((many[:, None] - one[None, :, None]) ** 2).sum(axis=-1)
-    infinite = np.full((count, t_max + 1), np.inf)
-    before, last = infinite.copy(), infinite.copy()
-    before[:, 0] = 0.0  # D(-1, -1), one place up
-    for diagonal in range(t_max + u_max - 1):
-        t = np.arange(max(0, diagonal - u_max + 1), min(t_max, diagonal + 1))
-        now = infinite.copy()
-        least = np.minimum(np.minimum(last[:, t], last[:, t + 1]), before[:, t])
-        now[:, t + 1] = cost[:, t, diagonal - t] + least
-        before, last = last, now
-    return last[:, t_max]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "series.npz"
+        ends = {
+            name: np.nan_to_num((np.concatenate(part.series) - centre) / spread)
+            for name, part in (("train", train), ("test", test))
+        }
+        lengths = {
+            f"{name}_lengths": [len(one) for one in part.series]
+            for name, part in (("train", train), ("test", test))
+        }
+        np.savez(file, **ends, **lengths, labels=np.array(train.labels))
+        found = ask(AEON, "nearest_dtw.py", {"file": str(file)})
+    if "error" in found:
+        print(f"1-NN DTW: {found['error']}", file=sys.stderr)
+    return list(found.get("said", []))
 
 
 def scores(wanted: list[str], said: list[str]) -> tuple[float, float]:
@@ -79,24 +97,70 @@ def scores(wanted: list[str], said: list[str]) -> tuple[float, float]:
     return float(np.mean([w == s for w, s in pairs])), float(np.mean(found))
 
 
-def folds(data: Labelled, count: int) -> list[tuple[Labelled, Labelled]]:
-    """Return (train, test) for each part, every class spread over all of them."""
+def splits(data: Labelled, count: int) -> list[tuple[Labelled, Labelled]]:
+    """Return (rest, part) for each of so many parts, every class spread over all of them."""
     order = np.random.default_rng(0).permutation(len(data.series))
     order = order[np.argsort(np.array(data.labels)[order], kind="stable")]
-    parts = []
+    found = []
     for n in range(count):
         inside = set(order[n::count].tolist())
-        parts.append(
-            tuple(
-                Labelled(
-                    data.name,
-                    tuple(s for i, s in enumerate(data.series) if (i in inside) is test),
-                    tuple(c for i, c in enumerate(data.labels) if (i in inside) is test),
-                )
-                for test in (False, True)
+        rest, part = (
+            replace(
+                data,
+                series=tuple(s for i, s in enumerate(data.series) if (i in inside) is chosen),
+                labels=tuple(c for i, c in enumerate(data.labels) if (i in inside) is chosen),
             )
+            for chosen in (False, True)
         )
-    return parts  # type: ignore[return-value]
+        found.append((rest, part))
+    return found
+
+
+def measured(pairs: list[tuple[Labelled, Labelled]], given: argparse.Namespace) -> Facts:
+    """Return what both reach on a set; pairs are (training part, test part)."""
+    wanted = [label for _, test in pairs for label in test.labels]
+    said: list[list[str]] = [[] for _ in range(given.seeds)]
+    neighbour: list[str] = []
+    chosen, validated, seconds = [], [], 0.0
+    for train, test in pairs:
+        settings, reached = choose(train, given.choose_by)
+        chosen.append(settings)
+        validated.append(reached)
+        for seed in range(given.seeds):
+            before = time.process_time()
+            model = learn(train, **settings, seed=seed + 1, threads=1)
+            seconds += (time.process_time() - before) / (given.seeds * len(pairs))
+            said[seed] += model.predict(test.series)
+        neighbour += nearest(train, test)
+    ours = np.array([scores(wanted, one) for one in said])
+    facts: Facts = {
+        "accuracy": ours[:, 0].tolist(), "f1": ours[:, 1].tolist(), "train_cpu_seconds": seconds,
+        "settings": chosen, "validated": validated, "tested": len(wanted),
+        "learned": len(pairs[0][0].series),
+    }  # fmt: skip
+    if neighbour:
+        facts["dtw_accuracy"], facts["dtw_f1"] = scores(wanted, neighbour)
+    return facts
+
+
+def row_of(name: str, facts: Facts) -> Facts:
+    """Return one line of the table."""
+    ours = 100 * np.array(facts["accuracy"])
+    told = "; ".join(
+        dict.fromkeys(
+            ", ".join(f"{key} {value[0] if isinstance(value, tuple) else value}"
+                      for key, value in one.items())
+            for one in facts["settings"]
+        )
+    )  # fmt: skip
+    percent = {key: 100 * facts[key] for key in ("dtw_accuracy", "dtw_f1") if key in facts}
+    return {
+        "set": name, "learned": facts["learned"], "asked": facts["tested"],
+        "accuracy, %": float(ours.mean()), "lowest to highest": f"{ours.min():.1f} to "
+        f"{ours.max():.1f}", "1-NN DTW, %": percent.get("dtw_accuracy"),
+        "F1, %": 100 * float(np.mean(facts["f1"])), "1-NN DTW's F1, %": percent.get("dtw_f1"),
+        "chosen": told, "training, CPU s": facts["train_cpu_seconds"],
+    }  # fmt: skip
 
 
 def main() -> None:
@@ -104,40 +168,39 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("files", nargs="+")
-    parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--folds", type=int, default=0)
+    parser.add_argument("--parts", type=int, default=0, help="cut each file into so many")
+    parser.add_argument("--choose-by", type=int, default=2, help="parts to choose settings by")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of the chosen settings")
     parser.add_argument("--channels", type=int, default=1)
-    parser.add_argument("--settings", default="{}", help="more settings of the training, as JSON")
-    parser.add_argument("--no-dtw", action="store_true", help="leave the neighbour out")
+    parser.add_argument("--name", default="")
     given = parser.parse_args()
     read = [read_labelled(file, channels=given.channels) for file in given.files]
-    if given.folds:
-        sets = [(Path(one.name).name, folds(one, given.folds)) for one in read]
+    if given.parts:
+        sets = {_called(one): splits(one, given.parts) for one in read}
     else:
-        pairs = list(zip(read[::2], read[1::2], strict=True))
-        sets = [(Path(train.name).name, [(train, test)]) for train, test in pairs]
-    rows: list[dict[str, Any]] = []
-    print(f"{'':<34}{'Recurra':>9}{'F1':>8}{'1-NN DTW':>10}{'F1':>8}{'train s':>9}")
-    for name, splits in sets:
-        wanted, said, neighbour = [], [], []
-        started = time.perf_counter()
-        for train, test in splits:
-            model = learn(train, steps=given.steps, **json.loads(given.settings))
-            said += model.predict(test.series)
-            wanted += test.labels
-        seconds = (time.perf_counter() - started) / len(splits)
-        for train, test in splits:
-            neighbour += [] if given.no_dtw else nearest(train, test)
-        ours = scores(wanted, said)
-        theirs = scores(wanted, neighbour) if neighbour else (float("nan"), float("nan"))
-        rows.append({"set": name, "recurra": ours, "dtw": theirs, "train_seconds": seconds})
-        print(f"{name:<34}{ours[0]:>9.3f}{ours[1]:>8.3f}{theirs[0]:>10.3f}{theirs[1]:>8.3f}"
-              f"{seconds:>9.1f}", flush=True)  # fmt: skip
-    means = [float(np.mean([row[who][0] for row in rows])) for who in ("recurra", "dtw")]
-    print(f"{'mean':<34}{means[0]:>9.3f}{'':>8}{means[1]:>10.3f}")
+        both = zip(read[::2], read[1::2], strict=True)
+        sets = {_called(train): [(train, test)] for train, test in both}
+    every, rows = {}, []
+    for name, pairs in sets.items():
+        every[name] = measured(pairs, given)
+        rows.append(row_of(name, every[name]))
+        print(rows[-1], flush=True)
+    if len(rows) > 1:
+        mean: Facts = {"set": "mean"}
+        for key in ("accuracy, %", "1-NN DTW, %", "F1, %", "1-NN DTW's F1, %"):
+            values = [row[key] for row in rows]
+            mean[key] = None if None in values else float(np.mean(values))
+        rows.append(mean)
+        print(mean)
     OUT.mkdir(exist_ok=True)
-    facts = {"machine": machine(), "arguments": vars(given), "rows": rows}
-    (OUT / "classify.json").write_text(json.dumps(facts, indent=2))
+    arguments = {**vars(given), "files": [Path(one).name for one in given.files]}
+    facts = {"machine": machine(), "arguments": arguments, "rows": rows, "all": every}
+    name = f"classify-{given.name}" if given.name else "classify"
+    (OUT / f"{name}.json").write_text(json.dumps(facts, indent=2))
+
+
+def _called(data: Labelled) -> str:
+    return Path(data.name).name.partition(".")[0].removesuffix("_TRAIN")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Recurra's forecasts beside those of others, on one set of series with one split, in one run.
 
-    python bench/forecast.py TRAIN.csv --truth TEST.csv --season 24 --steps 1100
+    python bench/forecast.py TRAIN.csv --truth TEST.csv --season 24 --cpu-seconds 600 --threads 1
     python bench/forecast.py SERIES.csv [MORE.csv] --horizon 12 --season 12 --windows 3
 
 TRAIN and TEST are tables as `recurra forecast` reads them; without a TEST the last values of each
@@ -8,7 +8,9 @@ series are held out: HORIZON of them, or WINDOWS times as many, forecast from WI
 model that was trained before the first. The seasonal-naive forecast is always there. Peers are
 AutoETS of statsforecast, fitted anew at each cut-off, and LSTM and DeepAR of neuralforecast,
 trained for as many CPU seconds as ours; `make bench-forecast-peers` installs them. Where they are
-there, utilsforecast measures every forecast, ours included. CPU seconds are those of the process.
+there, utilsforecast measures every forecast, ours included. CPU seconds are those of the process,
+so that what else the machine does counts little; `--cpu-seconds` gives the training as many steps
+as a rehearsal says will fit.
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ HERE = Path(__file__).parent
 STATS = HERE / ".statsforecast" / "bin" / "python"
 NEURAL = HERE / ".neuralforecast" / "bin" / "python"
 Facts = dict[str, Any]
+REHEARSED = 40
+"""Steps, to find out how many fit into a budget of CPU seconds."""
 
 
 def ours(given: argparse.Namespace) -> tuple[Facts, Facts]:
@@ -57,7 +61,11 @@ def ours(given: argparse.Namespace) -> tuple[Facts, Facts]:
         **({"steps": given.steps} if given.steps else {"seconds": given.seconds}),
         **json.loads(given.settings),
     }  # fmt: skip
-    training = prepare(panel.without_last(backs[0]), gather(values))
+    learned = panel.without_last(backs[0])
+    if given.cpu_seconds:
+        values.pop("seconds", None)
+        values["steps"] = fitting(learned, values, given.cpu_seconds)
+    training = prepare(learned, gather(values))
     before, started = time.process_time(), time.perf_counter()
     with ForeignTime() as foreign:
         model = finished(training, training.run())
@@ -66,11 +74,13 @@ def ours(given: argparse.Namespace) -> tuple[Facts, Facts]:
         "train_seconds": time.perf_counter() - started,
         "foreign_cores": foreign.cores,
         "parameters": model.parameters,
+        "steps": model.document["provenance"]["steps"],
     }
     model.forecast(panel, 1)
-    before = time.process_time()
+    before, started = time.process_time(), time.perf_counter()
     model.forecast(panel, horizon, levels=NINE, paths=100, keep_paths=True)
     facts["predict_cpu_seconds"] = time.process_time() - before
+    facts["predict_seconds"] = time.perf_counter() - started
     histories, wanted, quantiles = [], [], []
     for back in backs:
         history = panel.without_last(back)
@@ -87,6 +97,17 @@ def ours(given: argparse.Namespace) -> tuple[Facts, Facts]:
         "histories": histories, "truth": np.stack(wanted), "quantiles": np.concatenate(quantiles),
         "series": len(panel), "window": values["window"],
     }  # fmt: skip
+
+
+def fitting(panel: Panel, values: Facts, cpu_seconds: float) -> int:
+    """Return how many steps fit into so many CPU seconds, going by a short rehearsal.
+
+    The rehearsal's network is thrown away; the training that follows knows nothing of it.
+    """
+    rehearsal = prepare(panel, gather({**values, "steps": REHEARSED}))
+    times: list[float] = []
+    rehearsal.run(listeners=[lambda _: times.append(time.process_time())])
+    return max(1, round(cpu_seconds * REHEARSED / (times[-1] - times[0])))
 
 
 def together(panels: list[Panel]) -> Panel:
@@ -219,6 +240,7 @@ def main() -> None:
     parser.add_argument("--season", type=int, default=24)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--steps", type=int, help="of the training, in place of seconds")
+    parser.add_argument("--cpu-seconds", type=float, help="of the training, in place of seconds")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--settings", default="{}", help="more settings of the training, as JSON")
     parser.add_argument("--peers", default="AutoETS,LSTM")
