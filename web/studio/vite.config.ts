@@ -1,5 +1,5 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 import { offline } from "./vite/offline.ts";
 import { sharedWorkers } from "./vite/shared-workers.ts";
 
@@ -7,10 +7,24 @@ import { sharedWorkers } from "./vite/shared-workers.ts";
 const server = process.env.RECURRA_STUDIO ? new URL(process.env.RECURRA_STUDIO) : null;
 const token = server?.searchParams.get("token");
 
+/** Svelte's base of custom elements, of which there are none here, defines a class when it is read. */
+const withoutElements: Plugin = {
+  name: "recurra-without-elements",
+  transform: {
+    filter: { id: /svelte\/.*\/custom-element\.js$/ },
+    handler: (code) => ({ code, moduleSideEffects: false }),
+  },
+};
+
 export default defineConfig({
   // Relative, so that the site works in any folder of any web server.
   base: "./",
-  plugins: [svelte(), sharedWorkers(), offline("index.html", `${import.meta.dirname}/public`)],
+  plugins: [
+    svelte(),
+    withoutElements,
+    sharedWorkers(),
+    offline("index.html", `${import.meta.dirname}/public`),
+  ],
   worker: { format: "es" },
   build: {
     outDir: process.env.RECURRA_SITE ?? "dist",
@@ -24,6 +38,12 @@ export default defineConfig({
       resolveDependencies: (_, files, { hostId }) => (hostId.includes(".worker-") ? [] : files),
     },
     chunkSizeWarningLimit: 200,
+    rolldownOptions: {
+      // Small parts of many screens, which compress better together than one by one.
+      output: {
+        codeSplitting: { groups: [{ name: "parts", test: /src\/design\/.*\.(svelte|ts)$/ }] },
+      },
+    },
   },
   server:
     (server && {

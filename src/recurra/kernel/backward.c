@@ -98,7 +98,7 @@ void layer_backward(Window *w, i64 k, i64 b0, i64 b1, int want_dx)
 {
     const Layer *l = &w->net->layer[k];
     Tape *tape = &w->tape[k];
-    int flags = w->net->flags, half = w->net->half;
+    int flags = w->net->flags, half = half_of(w->net);
     i64 count = b1 - b0;
     clear(w->dh + b0 * w->wide_row, count * w->wide_row);
     clear(w->dc + b0 * w->wide_row, count * w->wide_row);

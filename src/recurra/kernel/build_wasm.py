@@ -44,9 +44,16 @@ LINK = (
     "-O3", "-s", "-nostdlib", "-Wl,--no-entry", "-Wl,--import-memory",
     f"-Wl,-z,stack-size={STACK_BYTES}", "-Wl,--export=__heap_base", "-Wl,--export=__stack_pointer",
 )  # fmt: skip
-HOT = {"products", "layer", "backward", "gradients", "head", "generate", "sampling"}
+HOT = {
+    "products", "step", "layer", "backward", "gradients", "head", "head_gradients", "generate",
+    "sampling",
+}  # fmt: skip
 """Where training and writing spend their time. The others are compiled to be small: a page loads
 them all."""
+UNROLLED = {"products", "step", "head", "generate", "sampling"}
+"""Where the compiler's own unrolling pays. Elsewhere the loops that count are vectors already, and
+the others only grow by it."""
+AS_WRITTEN = ("-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops")
 
 
 def build(folder: Path, names: tuple[str, ...] = tuple(CPUS)) -> list[Path]:
@@ -80,8 +87,9 @@ def _compile(name: str, folder: Path) -> Path:
         objects: list[str] = []
         for source in sources:
             into = str(Path(made, f"{len(objects)}-{source.stem}.o"))
-            effort = "-O3" if source.stem in HOT else "-Os"
-            _run(name, [*compiler, *FLAGS, effort, "-c", str(source), "-o", into])
+            effort = ["-O3" if source.stem in HOT else "-Os"]
+            effort += () if source.stem in UNROLLED else AS_WRITTEN
+            _run(name, [*compiler, *FLAGS, *effort, "-c", str(source), "-o", into])
             objects.append(into)
         _run(name, [*compiler, *link, *objects, "-o", str(aside)])
     os.replace(aside, module)

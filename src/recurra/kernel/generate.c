@@ -76,7 +76,7 @@ int shares_steps(const Window *w)
 {
     const Net *net = w->net;
     int whole_rows = CELL_FULL_GATE_RECURRENCE | CELL_LAYER_NORM;
-    if (w->job->mode != MODE_GENERATE || w->batch > 1 || w->keep || net->kind == BYTE ||
+    if (w->job->mode != MODE_GENERATE || w->batch > 1 || w->keep || kind_of(net) == BYTE ||
         (net->flags & whole_rows)) {
         return 0;
     }
@@ -84,7 +84,7 @@ int shares_steps(const Window *w)
     for (i64 k = 0; k < net->layers; k++) {
         const Layer *l = &net->layer[k];
         i64 width = l->hh.width + (k || net->input != INPUT_ONE_HOT ? l->ih.width : 0);
-        read += l->blocks * PANEL * words(width, net->kind);
+        read += l->blocks * PANEL * words(width, kind_of(net));
     }
     return read >= SHARED_WORDS;
 }

@@ -254,7 +254,7 @@ void layer_gradients(Window *w, i64 k, i64 thread, i64 threads)
 {
     const Layer *l = &w->net->layer[k];
     const Tape *tape = &w->tape[k];
-    int half = w->net->half;
+    int half = half_of(w->net);
     const float *dv = tape->v ? tape->dv : tape->g, *du = tape->v ? tape->du : tape->g;
     Factor factor[3];
     int count = 0;

@@ -8,7 +8,7 @@ void head_logits(const Window *w, i64 first, i64 rows, float *logits)
     const Net *net = w->net;
     const Layer *l = &net->layer[net->layers - 1];
     const Tape *top = &w->tape[net->layers - 1];
-    int kind = net->head_kind;
+    int kind = head_kind_of(net);
     Product p = {.a = top->out + first * l->stride, .a_row = words(l->stride, kind), .a_k = 1,
                  .depth = words(l->units, kind), .blocks = 1, .b = w->packed + net->packed_head,
                  .bias = w->packed + net->packed_head_bias, .c = logits,
@@ -36,7 +36,7 @@ INLINE float largest(const float *x, i64 count)
 
 void head_gradient_row(const Net *net, float *x)
 {
-    for (i64 v = 0; v < net->outputs && net->head_kind == HALF; v += LANES) {
+    for (i64 v = 0; v < net->outputs && head_kind_of(net) == HALF; v += LANES) {
         store_half((uint16_t *)x + v, load(x + v));
     }
 }
@@ -84,9 +84,9 @@ void head_pull(Window *w, i64 t, const float *dlogits, i64 b0, i64 b1)
         return;
     }
     Product p = {.a = dlogits, .a_row = net->logit_stride, .a_k = 1,
-                 .depth = words(net->outputs, net->head_kind), .blocks = 1,
+                 .depth = words(net->outputs, head_kind_of(net)), .blocks = 1,
                  .b = w->packed + net->packed_head_back, .c = dy, .c_row = w->wide_row};
-    product_panels(&p, net->head_kind, b1 - b0, units);
+    product_panels(&p, head_kind_of(net), b1 - b0, units);
 }
 
 void head_loss(Window *w, i64 t0, i64 t1, i64 b0, i64 b1)

@@ -11,7 +11,7 @@ static void add_head_rows(Window *w, const float *d, i64 row, i64 rows, i64 v0, 
     const Net *net = w->net;
     const Tape *top = &w->tape[net->layers - 1];
     i64 units = net->layer[net->layers - 1].units, stride = net->layer[net->layers - 1].stride;
-    int half = net->head_kind == HALF;
+    int half = head_kind_of(net) == HALF;
     float *scratch = w->scratch + thread * w->scratch_floats, *bias = w->job->grads + net->head_bias;
     const void *x = half ? (const void *)(top->out_half + row * stride)
                          : (const void *)(top->out + row * stride);

@@ -20,7 +20,7 @@ i64 job_check(const RecurraJob *job, Net *net)
         return REFUSED_OPTION;
     }
     int learns = job->mode >= MODE_BACKWARD && job->mode <= MODE_TRAIN;
-    if (learns && net->kind == BYTE) return REFUSED_OPTION;
+    if (learns && kind_of(net) == BYTE) return REFUSED_OPTION;
     int scored = job->mode == MODE_EVALUATE || job->mode >= MODE_GRADIENTS;
     if (scored && net->outputs < 1) return REFUSED_OPTION;
     if (job->mode == MODE_TRAIN &&

@@ -23,7 +23,7 @@ static void input_sums(Window *w, i64 k, i64 t0, i64 t1, i64 b0, i64 b1)
     const Layer *l = &w->net->layer[k];
     Tape *tape = &w->tape[k];
     float *into = tape->v ? tape->v : tape->g;
-    int whole = b0 == 0 && b1 == w->batch, kind = w->net->kind;
+    int whole = b0 == 0 && b1 == w->batch, kind = kind_of(w->net);
     const float *x = input_of(w, k, kind);
     for (i64 u = 0; u < l->blocks; u++) {
         for (i64 t = t0; t < t1; t += whole ? t1 - t0 : 1) {
@@ -62,9 +62,9 @@ static void prepare_step(Window *w, i64 k, i64 t, i64 b0, i64 b1)
             vf h = load(tape->h + at + n) * keep;
             if (mask) h = h * load(mask + n);
             store(tape->h_in + at + n, h);
-            if (w->net->half) store_half(tape->h_in_half + at + n, h);
+            if (half_of(w->net)) store_half(tape->h_in_half + at + n, h);
         }
-        if (w->net->kind != BYTE) continue;
+        if (kind_of(w->net) != BYTE) continue;
         quantise(tape->h_in + at, l->blocks * LANES, tape->h_in_byte + at, tape->h_in_step + row);
     }
 }
@@ -141,7 +141,7 @@ static void output_rows(Window *w, i64 k, i64 row, i64 count, i64 n0, i64 n1)
     const float *x = l->residual ? input_of(w, k, FULL) : 0;
     i64 state = w->batch * l->stride;
     int own = tape->out != tape->h + state;
-    int own_half = w->net->half && tape->out_half != tape->h_in_half + state;
+    int own_half = half_of(w->net) && tape->out_half != tape->h_in_half + state;
     if (!own && !own_half) return;
     for (i64 r = row; r < row + count; r++) {
         for (i64 n = r * l->stride + n0; n < r * l->stride + n1; n += LANES) {
@@ -171,16 +171,16 @@ void layer_start(Window *w, i64 k, i64 b0, i64 b1)
     const Tape *tape = &w->tape[k];
     i64 stride = w->net->layer[k].stride;
     if (tape->h_in != tape->h) return; /* prepare_step makes them */
-    for (i64 n = b0 * stride; n < b1 * stride && w->net->half; n += LANES) {
+    for (i64 n = b0 * stride; n < b1 * stride && half_of(w->net); n += LANES) {
         store_half(tape->h_in_half + n, load(tape->h + n));
     }
-    if (w->net->kind == BYTE) quantise_state(w, k, b0, b1 - b0);
+    if (kind_of(w->net) == BYTE) quantise_state(w, k, b0, b1 - b0);
 }
 
 void layer_blocks(Window *w, i64 k, const i64 *tokens, i64 u0, i64 u1)
 {
     const Layer *l = &w->net->layer[k];
-    Step s = {w, l, &w->tape[k], tokens, tokens ? 0 : input_of(w, k, w->net->kind), 0,
+    Step s = {w, l, &w->tape[k], tokens, tokens ? 0 : input_of(w, k, kind_of(w->net)), 0,
               0, 0, 0, u0, u1};
     fused_step(&s, 1);
     output_rows(w, k, 0, 1, u0 * LANES, u1 < l->blocks ? u1 * LANES : l->stride);
@@ -193,7 +193,7 @@ void layer_forward(Window *w, i64 k, const i64 *tokens, i64 b0, i64 b1)
     i64 chunk = most(1, CHUNK_ROWS / most(1, b1 - b0)), count = b1 - b0;
     /* The input's product joins the recurrent one in its tile, where sums may go on: those of bytes
      * are scaled first, unless a sequence is alone, and layer normalisation wants both apart. */
-    int joined = !tape->v && (w->net->kind != BYTE || (count == 1 && w->time == 1));
+    int joined = !tape->v && (kind_of(w->net) != BYTE || (count == 1 && w->time == 1));
     if (w->job->mode != MODE_GENERATE) layer_start(w, k, b0, b1);
     for (i64 t0 = 0; t0 < w->time; t0 += chunk) {
         i64 t1 = least(w->time, t0 + chunk);
@@ -207,12 +207,12 @@ void layer_forward(Window *w, i64 k, const i64 *tokens, i64 b0, i64 b1)
                 norm_input(w, k, row, count);
                 norm_forward(w, k, t, b0, b1);
             } else {
-                const float *x = joined && !tokens ? input_of(w, k, w->net->kind) : 0;
+                const float *x = joined && !tokens ? input_of(w, k, kind_of(w->net)) : 0;
                 Step s = {w, l, tape, tokens, x, input_steps(w, k), t, 0, b0, 0, l->blocks};
                 fused_step(&s, count);
             }
             output_rows(w, k, row, count, 0, l->stride);
-            if (w->net->kind == BYTE) output_bytes(w, k, row, count);
+            if (kind_of(w->net) == BYTE) output_bytes(w, k, row, count);
         }
     }
     state_after(w, k, b0, b1);

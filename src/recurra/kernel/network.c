@@ -68,7 +68,7 @@ static i64 reserve(i64 *cursor, i64 floats)
 static void reserve_matrix(const Net *net, const Layer *l, Matrix *m, int rows_only, i64 *cursor)
 {
     /* Tokens pick whole float32 rows. */
-    int kind = rows_only ? FULL : net->kind;
+    int kind = rows_only ? FULL : kind_of(net);
     i64 entries = l->blocks * PANEL;
     m->ahead = reserve(cursor, entries * words(m->width, kind));
     m->step = m->offset = m->back = -1;
@@ -88,7 +88,7 @@ static void lay_out_packed(Net *net)
         i64 entries = l->blocks * PANEL, units = l->blocks * LANES;
         reserve_matrix(net, l, &l->ih, k == 0 && net->input == INPUT_ONE_HOT, &cursor);
         /* The gradient of one-hot vectors is asked for by tests and saliency only. */
-        if (l->ih.back < 0 && net->kind != BYTE) {
+        if (l->ih.back < 0 && kind_of(net) != BYTE) {
             l->ih.back = reserve(&cursor, entries * round_up(l->ih.width, LANES));
         }
         reserve_matrix(net, l, &l->hh, 0, &cursor);
@@ -101,15 +101,15 @@ static void lay_out_packed(Net *net)
         l->packed_norm_c = reserve(&cursor, 2 * units);
     }
     i64 top = net->layer[net->layers - 1].units;
-    net->packed_head = reserve(&cursor, words(top, net->head_kind) * net->logit_stride);
+    net->packed_head = reserve(&cursor, words(top, head_kind_of(net)) * net->logit_stride);
     net->packed_head_back = net->packed_head_step = net->packed_head_offset = -1;
     net->packed_head_bias = reserve(&cursor, net->logit_stride);
-    if (net->head_kind == BYTE) {
+    if (head_kind_of(net) == BYTE) {
         net->packed_head_step = reserve(&cursor, net->logit_stride);
         net->packed_head_offset = reserve(&cursor, net->logit_stride);
     } else {
         net->packed_head_back =
-            reserve(&cursor, words(net->outputs, net->head_kind) * round_up(top, LANES));
+            reserve(&cursor, words(net->outputs, head_kind_of(net)) * round_up(top, LANES));
     }
     net->packed = cursor;
 }
@@ -167,15 +167,14 @@ i64 net_read(Net *net, const i64 *d, i64 length)
     }
     net->kind = (int)d[D_PRECISION];
     if (net->kind != KIND(net->kind)) return REFUSED_DESCRIPTION;
-    net->half = net->kind == HALF;
     /* What reads tokens predicts them. Values keep all their digits, and few outputs cost little. */
     int small = input != INPUT_VECTOR && d[D_OUTPUTS] >= 32;
-    net->head_kind = net->kind == HALF && !small ? FULL : net->kind;
-    if (net->kind != FULL && (flags & (CELL_LAYER_NORM | CELL_FULL_GATE_RECURRENCE))) {
+    net->head_kind = kind_of(net) == HALF && !small ? FULL : kind_of(net);
+    if (kind_of(net) != FULL && (flags & (CELL_LAYER_NORM | CELL_FULL_GATE_RECURRENCE))) {
         return REFUSED_DESCRIPTION;
     }
     /* Sums of more products than this could leave 32 bits. */
-    if (net->kind == BYTE && input != INPUT_ONE_HOT && d[D_FEATURES] > 65536) {
+    if (kind_of(net) == BYTE && input != INPUT_ONE_HOT && d[D_FEATURES] > 65536) {
         return REFUSED_DESCRIPTION;
     }
     net->input = input;

@@ -35,7 +35,6 @@ typedef struct {
 typedef struct {
     int input, tied, flags;
     int kind; /* how the factors of products are stored: FULL, HALF or BYTE */
-    int half; /* whether that is HALF */
     i64 tokens, features, outputs, layers;
     i64 gates;     /* row blocks of the weights */
     i64 sigmoids;  /* of those, how many are gates proper */
@@ -50,6 +49,11 @@ typedef struct {
     i64 params, packed;
     Layer layer[MAX_LAYERS];
 } Net;
+
+/* The kinds of a network's products, where the build knows of others than FULL. */
+INLINE int kind_of(const Net *net) { return KIND(net->kind); }
+INLINE int head_kind_of(const Net *net) { return KIND(net->head_kind); }
+INLINE int half_of(const Net *net) { return kind_of(net) == HALF; }
 
 /* Read and check a description. Returns 0 or a refusal. */
 COLD i64 net_read(Net *net, const i64 *description, i64 length);

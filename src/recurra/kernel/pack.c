@@ -146,15 +146,15 @@ static void pack_head(
     const float *weight = params + net->head_weight;
     for (i64 panel = thread; panel * PANEL < outputs; panel += threads) {
         i64 first = panel * PANEL, width = round_up(least(outputs - first, PANEL), LANES);
-        float *to = packed + net->packed_head + words(units, net->head_kind) * first;
+        float *to = packed + net->packed_head + words(units, head_kind_of(net)) * first;
         for (i64 v = 0; v < width; v++) {
             const float *row = first + v < outputs ? weight + (first + v) * net->head_stride : 0;
-            if (net->head_kind == BYTE) {
+            if (head_kind_of(net) == BYTE) {
                 pack_bytes(row, units, (uint32_t *)to + v, width,
                            packed + net->packed_head_step + first + v,
                            (int32_t *)(packed + net->packed_head_offset) + first + v);
             } else {
-                pack_row(row, units, net->head_kind, to + v, width);
+                pack_row(row, units, head_kind_of(net), to + v, width);
             }
             packed[net->packed_head_bias + first + v] = row ? params[net->head_bias + first + v] : -1e30f;
         }
@@ -162,8 +162,8 @@ static void pack_head(
     if (!back) return;
     for (i64 panel = thread; panel * PANEL < units; panel += threads) {
         i64 first = panel * PANEL, width = round_up(least(units - first, PANEL), LANES);
-        int half = net->head_kind == HALF;
-        float *to = packed + net->packed_head_back + words(outputs, net->head_kind) * first;
+        int half = head_kind_of(net) == HALF;
+        float *to = packed + net->packed_head_back + words(outputs, head_kind_of(net)) * first;
         for (i64 v = 0; v < outputs; v += 1 + half, to += width) {
             const float *row = weight + v * net->head_stride + first;
             if (!half) copy(to, row, width);
@@ -182,14 +182,14 @@ void pack_weights(
         const Layer *l = &net->layer[k];
         int one_hot = k == 0 && net->input == INPUT_ONE_HOT;
         for (i64 u = thread; u < l->blocks; u += threads) {
-            if (net->kind != BYTE || one_hot) {
-                pack_ahead(l, &l->ih, params, packed, net->half && !one_hot, u);
+            if (kind_of(net) != BYTE || one_hot) {
+                pack_ahead(l, &l->ih, params, packed, half_of(net) && !one_hot, u);
             } else {
                 pack_ahead_bytes(l, &l->ih, params, packed, u);
             }
-            if (net->kind != BYTE) pack_ahead(l, &l->hh, params, packed, net->half, u);
+            if (kind_of(net) != BYTE) pack_ahead(l, &l->hh, params, packed, half_of(net), u);
             else pack_ahead_bytes(l, &l->hh, params, packed, u);
-            if (l->gg.width) pack_ahead(l, &l->gg, params, packed, net->half, u);
+            if (l->gg.width) pack_ahead(l, &l->gg, params, packed, half_of(net), u);
             pack_vectors(net, l, params, packed, u);
         }
         if (!back) continue;
@@ -197,7 +197,7 @@ void pack_weights(
         for (int i = 0; i < 3; i++) {
             if (i == 0 && one_hot && back < 2) continue;
             for (i64 panel = thread; panel * PANEL < all[i]->width; panel += threads) {
-                pack_back(l, all[i], params, packed, net->half, panel);
+                pack_back(l, all[i], params, packed, half_of(net), panel);
             }
         }
     }

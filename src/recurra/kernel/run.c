@@ -224,9 +224,9 @@ static void phases(Window *w, i64 thread, i64 threads, void *pool)
 static void work(void *context, i64 thread, i64 threads, void *pool)
 {
     Window *w = context;
-    if (w->net->half) tiles_start();
+    if (half_of(w->net)) tiles_start();
     phases(w, thread, threads, pool);
-    if (w->net->half) tiles_stop();
+    if (half_of(w->net)) tiles_stop();
 }
 
 /* The means over the window, summed in the order of the rows. */

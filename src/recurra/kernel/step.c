@@ -61,6 +61,32 @@ INLINE void finish_row(const Step *s, const int flags, const int kind, i64 u, i6
     if (kind == HALF && tape->h_in == tape->h) store_half(tape->h_in_half + after, h);
 }
 
+#ifdef RECURRA_FLOAT32_ONLY
+/* Browsers load every byte: there one copy of the tiles serves all cells and calls what ends a row,
+ * which takes little beside the products. */
+static __attribute__((noinline)) void finish_vanilla(const Step *s, i64 u, i64 row, vf acc[4])
+{
+    finish_row(s, 0, FULL, u, row, acc);
+}
+
+static __attribute__((noinline)) void finish_any(const Step *s, int flags, i64 u, i64 row, vf acc[4])
+{
+    finish_row(s, flags, FULL, u, row, acc);
+}
+
+INLINE void finish(const Step *s, const int flags, const int kind, i64 u, i64 row, const vf acc[4])
+{
+    vf sums[4] = {acc[0], acc[1], acc[2], acc[3]}; /* acc itself stays in registers */
+    (void)kind;
+    if (flags) finish_any(s, flags, u, row, sums);
+    else finish_vanilla(s, u, row, sums);
+}
+#define VARIANT(kind, flags) ((void)(kind), 2 * FULL + 1)
+#else
+#define finish finish_row
+#define VARIANT(kind, flags) (2 * (kind) + ((flags) != 0))
+#endif
+
 /* acc[m] += what integer sums of row m and unit block u of a matrix stand for. */
 INLINE void add_byte_sums(
     const Window *w, const Matrix *m, i64 u, float a_step, const vf sum[4], vf acc[4])
@@ -108,7 +134,7 @@ INLINE void fused_rows(
             start_row(s, s->u, row + m, acc[m]);
             add_byte_sums(w, &l->hh, s->u, s->tape->h_in_step[row + m], sum, acc[m]);
         }
-        finish_row(s, flags, kind, s->u, row + m, acc[m]);
+        finish(s, flags, kind, s->u, row + m, acc[m]);
     }
 }
 
@@ -170,7 +196,7 @@ INLINE void single_blocks(const Step *s, const int flags, const int kind, const 
         const float *b = w->packed + next->ahead + (u + blocks) * words(next->width, kind) * PANEL;
         for (int line = 0; line < 32; line++) prefetch(b + line * ROW);
     }
-    UNROLL for (int q = 0; q < blocks; q++) finish_row(s, flags, kind, u + q, row, acc[q]);
+    UNROLL for (int q = 0; q < blocks; q++) finish(s, flags, kind, u + q, row, acc[q]);
 }
 
 INLINE void single_row(const Step *s, const int flags, const int kind)
@@ -208,7 +234,7 @@ static void fused_byte_any(const Step *s, int flags, i64 count)
 
 static void fused_single(const Step *s, int flags, int kind)
 {
-    switch (2 * kind + (flags != 0)) {
+    switch (VARIANT(kind, flags)) {
     case 2 * FULL: single_row(s, 0, FULL); break;
     case 2 * HALF: single_row(s, 0, HALF); break;
     case 2 * BYTE: single_row(s, 0, BYTE); break;
@@ -297,7 +323,7 @@ static void tiled_step(const Step *s, int flags, i64 count)
 
 void fused_step(Step *s, i64 count)
 {
-    int flags = s->w->net->flags, kind = KIND(s->w->net->kind);
+    int flags = s->w->net->flags, kind = kind_of(s->w->net);
 #ifdef TILES
     if (kind == HALF) {
         tiled_step(s, flags, count);
@@ -309,7 +335,7 @@ void fused_step(Step *s, i64 count)
         return;
     }
     for (s->u = 0; s->u < s->l->blocks; s->u++) {
-        switch (2 * kind + (flags != 0)) {
+        switch (VARIANT(kind, flags)) {
         case 2 * FULL: fused_vanilla(s, count); break;
         case 2 * HALF: fused_half(s, count); break;
         case 2 * BYTE: fused_byte(s, count); break;

@@ -35,12 +35,12 @@ static void lay_out_layer(Window *w, Arena *a, i64 k, int masked)
     if (job->mode == MODE_TRAIN && job->recurrent_dropout > 0) {
         tape->mask = take_floats(a, w->batch * l->stride);
     }
-    if (w->net->half) {
+    if (half_of(w->net)) {
         tape->h_in_half = take(a, 2 * (rows + w->batch) * l->stride);
         tape->out_half = tape->h_in_half ? tape->h_in_half + w->batch * l->stride : 0;
         if (masked || tape->kept || l->residual) tape->out_half = take(a, 2 * rows * l->stride);
     }
-    if (w->net->kind == BYTE) {
+    if (kind_of(w->net) == BYTE) {
         tape->h_in_byte = take(a, (rows + w->batch) * l->stride);
         tape->h_in_step = take_floats(a, rows + w->batch);
         tape->out_byte = tape->h_in_byte ? tape->h_in_byte + w->batch * l->stride : 0;
@@ -86,8 +86,8 @@ i64 window_lay_out(Window *w, const RecurraJob *job, const Net *net, uint8_t *ba
     w->x_step = 0;
     if (net->input != INPUT_ONE_HOT) {
         w->x = take_floats(&a, rows * net->feature_stride);
-        if (net->half) w->x_half = take(&a, 2 * rows * net->feature_stride);
-        if (net->kind == BYTE) {
+        if (half_of(net)) w->x_half = take(&a, 2 * rows * net->feature_stride);
+        if (kind_of(net) == BYTE) {
             w->x_byte = take(&a, rows * net->feature_stride);
             w->x_step = take_floats(&a, rows);
         }
