@@ -41,6 +41,7 @@ if (values.tests) {
     ...shared,
     entryPoints: [
       `${here}tests/check.node.ts`,
+      `${here}tests/classify.node.ts`,
       `${here}tests/music.node.ts`,
       `${here}tests/numbers.node.ts`,
       `${here}tests/thread.node.ts`,

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import expect
 
 from recurra.datasets import series as registry
+from recurra.studio.kinds.base import EXAMPLES
 from recurra.tasks.series.numbers.families import FAMILIES
 from tests.browser.studio.screens import Desk, built, check_access, desk, page
 from tests.studio.serving import until
@@ -230,6 +231,39 @@ def test_the_browser_alone_goes_on_with_numbers(
     expect(page.get_by_text("Number sequences are learned on your computer")).to_be_visible()
     expect(page.get_by_role("button", name="Start training")).to_have_count(0)
     check_access(page)
+
+
+def test_the_browser_alone_classifies(page: Any, desk: Desk, models: dict[str, str]) -> None:
+    bring(page, desk, models["labels"], "pulses")
+    go(page, desk, "classify", "place=browser")
+    expect(page.get_by_text("Classifiers are trained on your computer")).to_be_visible()
+    expect(page.get_by_role("button", name="Start training")).to_have_count(0)
+    chooser = page.locator("input[type=file]")
+    chooser.set_input_files({"name": "bad.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"})
+    expect(page.get_by_text("bad.csv has 2 columns")).to_be_visible()
+    chooser.set_input_files(str(EXAMPLES / "pulses.csv"))
+    matrix = page.get_by_role("region", name="Confusion matrix")
+    expect(matrix.get_by_role("columnheader")).to_have_count(3)
+    want = desk.live.send("POST", f"/api/models/{models['labels']}/classify", {}).json()
+    cells = [int(cell) for cell in matrix.locator("tbody td").all_inner_texts()]
+    assert cells == [count for row in want["confusion"] for count in row]
+    expect(page.get_by_text(f"{100 * want['accuracy']:.1f} %").first).to_be_visible()
+    page.get_by_label("Series", exact=True).select_option("4")
+    expect(page.get_by_role("img", name="Series 5, 40 moments")).to_be_visible()
+    moments = desk.live.send(
+        "POST", f"/api/models/{models['labels']}/moments", {"row": 4}
+    ).json()  # fmt: skip
+    most = max(moments["saliency"])
+    shades = page.eval_on_selector_all(
+        "svg .moment", "all => all.map((one) => Number(one.getAttribute('opacity')))"
+    )
+    assert shades == pytest.approx([0.75 * share / most for share in moments["saliency"]], abs=1e-3)
+    # What was brought stays.
+    page.reload()
+    expect(page.get_by_role("img", name="Series 5, 40 moments")).to_be_visible()
+    check_access(page)
+    page.get_by_role("button", name="Remove pulses.csv").click()
+    expect(matrix).to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

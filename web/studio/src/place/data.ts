@@ -37,8 +37,8 @@ export interface DataFiles {
   remove(id: string): Promise<void>;
 }
 
-/** The data of a place; null where it keeps none (this browser). */
-export async function dataOf(place: Place): Promise<DataFiles | null> {
-  if (place.kind !== "computer") return null;
-  return (await import("./computer/data.ts")).data;
+/** The data of a place; null where it keeps none of that kind: this browser only those to classify. */
+export async function dataOf(place: Place, kind: string): Promise<DataFiles | null> {
+  if (place.kind === "computer") return (await import("./computer/data.ts")).data;
+  return kind === "labels" ? (await import("./browser/data.ts")).data : null;
 }

@@ -126,8 +126,14 @@ export async function numbersOf(place: Place): Promise<NumbersPlace> {
   return (await import("./browser/numbers.ts")).numbers;
 }
 
-/** What a place can do with such models; null where it can do nothing with them. */
-export async function seriesOf(place: Place): Promise<SeriesPlace | null> {
+/** What a place can do with classifiers of series. */
+export async function labelsOf(place: Place): Promise<LabelsPlace> {
+  if (place.kind === "computer") return (await import("./computer/series.ts")).series;
+  return (await import("./browser/labels.ts")).labels;
+}
+
+/** What a place can do with models that forecast; null where it can do nothing with them. */
+export async function forecastOf(place: Place): Promise<ForecastPlace | null> {
   if (place.kind !== "computer") return null;
   return (await import("./computer/series.ts")).series;
 }

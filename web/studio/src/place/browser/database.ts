@@ -8,6 +8,7 @@ import {
   type StoreNames,
 } from "idb";
 import type { Checkpoint } from "../../../../kernel/src/training.ts";
+import type { DataEntry } from "../data.ts";
 import type { CorpusEntry, ModelEntry, RunEntry, RunEvent } from "../types.ts";
 import type { SettingsByClass } from "./settings.ts";
 import { quotaSentence } from "./quota.ts";
@@ -75,7 +76,9 @@ interface Schema extends DBSchema {
   events: { key: [string, number]; value: EventChunk };
   checkpoints: { key: string; value: CheckpointRecord };
   models: { key: string; value: ModelEntry };
+  /** Of models, and of data that are no texts. */
   files: { key: string; value: Uint8Array };
+  data: { key: string; value: DataEntry };
   settings: { key: string; value: unknown };
 }
 
@@ -84,14 +87,17 @@ export type Database = IDBPDatabase<Schema>;
 type Saving = IDBPTransaction<Schema, Store[], "readwrite">;
 
 const NAME = "recurra";
-const VERSION = 1;
+/** 2 has `data`. */
+const VERSION = 2;
 
 let opened: Promise<Database> | undefined;
 
 /** Open the one database of this page or Worker. */
 export function database(): Promise<Database> {
   opened ??= openDB<Schema>(NAME, VERSION, {
-    upgrade(db) {
+    upgrade(db, before) {
+      if (before < 2) db.createObjectStore("data", { keyPath: "id" });
+      if (before) return;
       for (const store of ["corpora", "runs", "models"] as const) {
         db.createObjectStore(store, { keyPath: "id" });
       }

@@ -33,10 +33,18 @@ export class Workbench<Work> {
     return named ?? going?.id ?? null;
   }
 
+  /** Whether models of this kind can be trained here. */
+  get trains(): boolean {
+    return this.place.kind === "computer";
+  }
+
   async load(): Promise<void> {
     this.failure = null;
     try {
-      [this.data, this.work] = await Promise.all([dataOf(this.place), this.workOf(this.place)]);
+      [this.data, this.work] = await Promise.all([
+        dataOf(this.place, this.kind),
+        this.workOf(this.place),
+      ]);
       await this.refresh();
       this.runs = await this.place.runs.list(this.kind);
     } catch (error) {

@@ -226,6 +226,22 @@ const work = {
     return lent(id, MusicModel, "of music", (model) => traced(model, tokens));
   },
 
+  // Series with classes
+
+  async surveyLabelled(name: string, file: Blob) {
+    return (await import("./labels.ts")).surveyed(name, file);
+  },
+
+  async classify(id: string, data: string) {
+    const { classified, Classifier } = await import("./labels.ts");
+    return lent(id, Classifier, "that classifies series", (model) => classified(model, data));
+  },
+
+  async moments(id: string, data: string, row: number) {
+    const { explained, Classifier } = await import("./labels.ts");
+    return lent(id, Classifier, "that classifies series", (model) => explained(model, data, row));
+  },
+
   // Number sequences
 
   async askNumbers(id: string, numbers: number[], count: number, terms: number) {
