@@ -42,6 +42,7 @@ if (values.tests) {
     entryPoints: [
       `${here}tests/check.node.ts`,
       `${here}tests/classify.node.ts`,
+      `${here}tests/forecast.node.ts`,
       `${here}tests/music.node.ts`,
       `${here}tests/numbers.node.ts`,
       `${here}tests/thread.node.ts`,

@@ -189,9 +189,11 @@ def test_series_are_classified_and_explained(page: Any, desk: Desk, models: dict
     assert page.locator("svg .moment").count() == 40
 
 
-def test_the_browser_alone_says_where_it_is_done(page: Any, desk: Desk) -> None:
+def test_the_browser_alone_says_where_it_is_learned(page: Any, desk: Desk) -> None:
     go(page, desk, "forecast", "place=browser")
-    expect(page.get_by_text("This needs your computer")).to_be_visible()
+    expect(page.get_by_text("No forecasting model yet")).to_be_visible()
+    expect(page.get_by_role("link", name="Bring a model")).to_be_visible()
+    expect(page.get_by_text("Forecasts are learned on your computer")).to_be_visible()
     page.get_by_role("button", name="Work on this computer").click()
     expect(page.get_by_role("button", name="Bring a file")).to_be_visible()
 
@@ -264,6 +266,52 @@ def test_the_browser_alone_classifies(page: Any, desk: Desk, models: dict[str, s
     check_access(page)
     page.get_by_role("button", name="Remove pulses.csv").click()
     expect(matrix).to_have_count(0)
+
+
+def test_the_browser_alone_forecasts(page: Any, desk: Desk, models: dict[str, str]) -> None:
+    bring(page, desk, models["series"], "visitors")
+    go(page, desk, "forecast", "place=browser&levels=80")
+    expect(page.get_by_text("Forecasts are learned on your computer")).to_be_visible()
+    expect(page.get_by_role("button", name="Start training")).to_have_count(0)
+    chooser = page.locator("input[type=file]")
+    told = {"name": "bad.csv", "mimeType": "text/csv"}
+    chooser.set_input_files({**told, "buffer": b"shop,day,visitors\n"})
+    expect(page.get_by_text("bad.csv")).to_be_visible()
+    page.evaluate(
+        """(text) => {
+            const files = new DataTransfer();
+            files.items.add(new File([text], "visitors.csv", { type: "text/csv" }));
+            window.dispatchEvent(new DragEvent("drop", { dataTransfer: files }));
+        }""",
+        (EXAMPLES / "visitors.csv").read_text(),
+    )
+    expect(page.get_by_role("img", name="Harbour: ")).to_be_visible()
+    page.get_by_label("Series", exact=True).select_option("Market")
+    expect(page.get_by_role("img", name="Market: ")).to_be_visible()
+    rows = list(csv.DictReader(io.StringIO(saved(page, "CSV").decode())))
+    wish = {"data": None, "series": "Market", "horizon": None, "levels": [80], "held_out": True}
+    want = desk.live.send("POST", f"/api/models/{models['series']}/forecast", wish).json()
+    interval = want["intervals"][0]
+    assert [row["ds"] for row in rows] == [stamp[:10] for stamp in want["stamps"]]
+    # Two times 200 draws: the middles of 200 agree to a fifth of the interval.
+    for n, row in enumerate(rows):
+        wide = interval["high"][n] - interval["low"][n]
+        assert abs(float(row["recurra"]) - want["mean"][n]) < 0.3 * wide
+        assert abs(float(row["recurra-lo-80"]) - interval["low"][n]) < 0.5 * wide
+    # The seasonal-naive forecast needs no draws.
+    measures = page.get_by_role("region", name="Measures of the forecasts")
+    naive = measures.get_by_role("row", name="Seasonal naive").locator("td").all_inner_texts()
+    assert all(cell != "–" for cell in naive[:4])
+    assert naive[4:] == ["–", "–"]
+    expect(page.get_by_role("group", name=re.compile("^Memory of 8 units"))).to_be_visible()
+    page.get_by_text("What comes next", exact=True).first.click()
+    expect(page.get_by_text("what came", exact=True)).to_have_count(0)
+    # What was brought stays.
+    page.reload()
+    expect(page.get_by_role("img", name="Market: ")).to_be_visible()
+    check_access(page)
+    page.get_by_role("button", name="Remove visitors.csv").click()
+    expect(measures).to_have_count(0)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -35,11 +35,26 @@ export type Input =
   | { kind: "embedding"; vocabulary_size: number; size: number }
   | { kind: "vector"; size: number };
 
+/** What a position predicts: tokens by a softmax, or numbers that describe the next values. */
 export interface Head {
-  kind: "softmax";
+  kind: "softmax" | ValueKind;
+  /** Raw outputs of a position: of a softmax one a token. */
   vocabulary_size: number;
   tied: boolean;
+  /** Values that a position predicts, and levels of quantiles; of a softmax 1 and none. */
+  horizon: number;
+  levels: readonly number[];
 }
+
+/** Raw outputs that describe one value. */
+const VALUE_NUMBERS = {
+  gaussian: 2,
+  student_t: 3,
+  negative_binomial: 2,
+  mixture: 3,
+  quantiles: 1,
+} as const;
+export type ValueKind = keyof typeof VALUE_NUMBERS;
 
 export interface Spec {
   input: Input;
@@ -67,10 +82,6 @@ export function parseSpec(json: unknown): Spec {
   if (!Array.isArray(sizes) || sizes.length < 1 || sizes.length > 64) {
     throw configError("sizes has to be a list of 1 to 64 layer sizes.", "sizes");
   }
-  const head = object(spec.head, "head", ["kind", "vocabulary_size", "tied"]);
-  if ((head.kind ?? "softmax") !== "softmax") {
-    throw configError(`the head is ${JSON.stringify(head.kind)}, but has to be "softmax".`, "kind");
-  }
   const parsed: Spec = {
     input,
     stack: {
@@ -80,11 +91,7 @@ export function parseSpec(json: unknown): Spec {
       recurrent_dropout: share(stack.recurrent_dropout, "recurrent_dropout"),
       residual: truth(stack.residual, "residual"),
     },
-    head: {
-      kind: "softmax",
-      vocabulary_size: whole(head.vocabulary_size, "vocabulary_size", 2 ** 24),
-      tied: truth(head.tied, "tied"),
-    },
+    head: parseHead(spec.head),
   };
   if (parsed.head.tied) {
     if (
@@ -99,6 +106,30 @@ export function parseSpec(json: unknown): Spec {
     }
   }
   return parsed;
+}
+
+function parseHead(json: unknown): Head {
+  const kind = (json as Json | null)?.kind ?? "softmax";
+  if (kind === "softmax") {
+    const head = object(json, "head", ["kind", "vocabulary_size", "tied"]);
+    const vocabulary_size = whole(head.vocabulary_size, "vocabulary_size", 2 ** 24);
+    return { kind, vocabulary_size, tied: truth(head.tied, "tied"), horizon: 1, levels: [] };
+  }
+  if (!Object.hasOwn(VALUE_NUMBERS, kind as string)) {
+    const known = Object.keys(VALUE_NUMBERS).join(", ");
+    throw configError(
+      `the head is ${JSON.stringify(kind)}, but has to be one of softmax, ${known}.`,
+      "kind",
+    );
+  }
+  const head = object(json, "head", ["kind", "targets", "horizon", "components", "levels"]);
+  const horizon = whole(head.horizon ?? 1, "horizon", 65536);
+  const levels = Array.isArray(head.levels) ? head.levels.map(Number) : [];
+  const parts =
+    kind === "mixture" ? whole(head.components ?? 3, "components", 1024) : levels.length || 1;
+  const numbers = parts * VALUE_NUMBERS[kind as ValueKind];
+  const vocabulary_size = whole(head.targets ?? 1, "targets", 65536) * horizon * numbers;
+  return { kind: kind as ValueKind, vocabulary_size, tied: false, horizon, levels };
 }
 
 function parseInput(json: unknown): Input {

@@ -37,8 +37,9 @@ export interface DataFiles {
   remove(id: string): Promise<void>;
 }
 
-/** The data of a place; null where it keeps none of that kind: this browser only those to classify. */
+/** The data of a place; null where it keeps none of that kind: this browser only files of series. */
 export async function dataOf(place: Place, kind: string): Promise<DataFiles | null> {
   if (place.kind === "computer") return (await import("./computer/data.ts")).data;
-  return kind === "labels" ? (await import("./browser/data.ts")).data : null;
+  if (kind !== "labels" && kind !== "series") return null;
+  return (await import("./browser/data.ts")).data;
 }

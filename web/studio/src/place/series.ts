@@ -132,8 +132,8 @@ export async function labelsOf(place: Place): Promise<LabelsPlace> {
   return (await import("./browser/labels.ts")).labels;
 }
 
-/** What a place can do with models that forecast; null where it can do nothing with them. */
-export async function forecastOf(place: Place): Promise<ForecastPlace | null> {
-  if (place.kind !== "computer") return null;
-  return (await import("./computer/series.ts")).series;
+/** What a place can do with models that forecast. */
+export async function forecastOf(place: Place): Promise<ForecastPlace> {
+  if (place.kind === "computer") return (await import("./computer/series.ts")).series;
+  return (await import("./browser/forecast.ts")).forecasts;
 }

@@ -33,7 +33,7 @@ export const data: DataFiles = {
       about: null,
       licence: null,
       ready: true,
-      facts: await work().surveyLabelled(name, file),
+      facts: await (kind === "series" ? work().surveySeries : work().surveyLabelled)(name, file),
     };
     const bytes = new Uint8Array(await file.arrayBuffer());
     await save(["data", "files"], (transaction) => {

@@ -17,8 +17,8 @@ export class Workbench<Work> {
   constructor(
     readonly place: Place,
     readonly kind: string,
-    /** What the place can do with such models; null where it can do nothing. */
-    private readonly workOf: (place: Place) => Promise<Work | null>,
+    /** What the place can do with such models. */
+    private readonly workOf: (place: Place) => Promise<Work>,
   ) {}
 
   /** The address holds which model, which data and which training are looked at. */

@@ -44,6 +44,7 @@ export function kernel(): Promise<Kernel> {
 export async function kindOf(name: unknown): Promise<Kind<Model>> {
   if (name === "music") return (await import("./music.ts")).MusicModel;
   if (name === "numbers") return (await import("./numbers.ts")).NumberModel;
+  if (name === "series") return (await import("./forecast.ts")).Forecaster;
   if (name === "labels") return (await import("./labels.ts")).Classifier;
   return TextModel;
 }

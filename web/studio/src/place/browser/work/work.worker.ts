@@ -5,9 +5,11 @@ import { configError, formatError } from "../../../../../kernel/src/errors.ts";
 import { STREAM } from "../../../../../kernel/src/initialise.ts";
 import { readModel } from "../../../../../kernel/src/model-file.ts";
 import type { PieceDocument } from "../../../../../kernel/src/music/piece.ts";
+import type { Forecaster } from "../../../../../kernel/src/series/forecaster.ts";
 import type { TextModel } from "../../../../../kernel/src/text-model.ts";
 import { cuts } from "../../../../../kernel/src/training.ts";
 import type { ComposeRequest, MusicFormat } from "../../music.ts";
+import type { ForecastWish } from "../../series.ts";
 import type {
   Continuation,
   CorpusEntry,
@@ -52,6 +54,15 @@ async function look<T>(
 ): Promise<T> {
   const looking = await import("./looking.ts");
   return withModel(id, (model) => use(looking, model));
+}
+
+/** Lend out a model that forecasts with what is asked of it, likewise. */
+async function forecasting<T>(
+  id: string,
+  use: (asked: typeof import("./forecast.ts"), model: Forecaster) => T | Promise<T>,
+): Promise<T> {
+  const asked = await import("./forecast.ts");
+  return lent(id, asked.Forecaster, "that forecasts", (model) => use(asked, model));
 }
 
 /** What only models of music need, brought when one is there. */
@@ -241,6 +252,24 @@ const work = {
     const { explained, Classifier } = await import("./labels.ts");
     return lent(id, Classifier, "that classifies series", (model) => explained(model, data, row));
   },
+
+  // Series to forecast
+
+  async surveySeries(name: string, file: Blob) {
+    return (await import("./forecast.ts")).surveyed(name, file);
+  },
+
+  seriesFacts: (id: string, data: string) =>
+    forecasting(id, (asked, model) => asked.facts(model, data)),
+
+  forecast: (id: string, wish: ForecastWish & { data: string }) =>
+    forecasting(id, (asked, model) => asked.forecast(model, wish)),
+
+  evaluateSeries: (id: string, data: string, progress: (share: number) => Promise<void>) =>
+    forecasting(id, (asked, model) => asked.evaluated(model, data, progress)),
+
+  seriesMemory: (id: string, data: string, series: string | null) =>
+    forecasting(id, (asked, model) => asked.remembered(model, data, series)),
 
   // Number sequences
 

@@ -1,0 +1,226 @@
+"""Forecasting in TypeScript, in Node: tables are read, and series forecast, as in Python."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recurra.core.errors import RecurraError
+from recurra.formats.sources import Document
+from recurra.studio.forecasting import memory
+from recurra.studio.kinds.base import EXAMPLES
+from recurra.studio.models import Loaded
+from recurra.tasks.series.evaluate import evaluate
+from recurra.tasks.series.forecaster import Forecaster
+from recurra.tasks.series.metrics import seasonal_naive
+from recurra.tasks.series.model import SeriesModel
+from recurra.tasks.series.options import ColumnOptions
+from recurra.tasks.series.read import read_panel
+from tests.browser.conftest import run
+
+BOUND = 1e-5
+"""Of the scale of a series: the kernel computes in float32, the reference in float64."""
+SMALL: dict[str, Any] = {"engine": "native", "threads": 1, "steps": 40, "horizon": 7, "window": 28}
+LEVELS = [0.025, 0.1, 0.5, 0.9, 0.975]
+VISITORS = ColumnOptions(id_column="shop", time_column="day", target_column="visitors")
+
+
+def days(count: int, first: date = date(2024, 1, 1)) -> list[date]:
+    return [first + timedelta(n) for n in range(count)]
+
+
+FILES: list[tuple[str, str, dict[str, Any]]] = [
+    ("long.csv", "unique_id,ds,y\n" + "".join(
+        f"{one},{day},{n % 7 + len(one)}\n" for one in ("b", "aa") for n, day in enumerate(days(20))
+        if n != 5), {}),
+    ("shuffled.csv", "ds,y\n2024-03-01,3\n2024-01-01,1\n2024-02-01,2\n2024-05-01,\n2024-06-01,6\n",
+     {}),
+    ("ends.csv", "ds,y\n2024-01-31,3\n2024-02-29,1\n2024-03-31,2\n2024-06-30,5\n", {}),
+    ("work.csv", "ds,y\n" + "".join(
+        f"{day},{day.day}\n" for day in days(24) if day.weekday() < 5 and day.day != 10), {}),
+    ("hours.csv", "time;load\n" + "".join(
+        f"2024-01-{1 + n // 24:02d} {n % 24:02d}:00;{n},5\n" for n in range(60)), {}),
+    ("zoned.csv", "ds,y\n2024-01-01T00:00:00+02:00,1\n2024-01-01T01:00:00+02:00,2\n", {}),
+    ("quarters.csv", "when,y\n2023Q1,1\n2023Q2,2\n2023Q4,4\n", {"time_column": "when"}),
+    ("one.csv", "value\n1\n2\nNA\n4\n", {}),
+    ("wide.csv", "day,north,south\n" + "".join(f"{d},{d.day},{31 - d.day}\n" for d in days(9)), {}),
+    ("steps.csv", "ds,a,b\n" + "".join(f"{5 * n},{n},{n % 3}\n" for n in range(9)), {}),
+    ("bare.csv", "1,2.5\n2,3.5\n3,1\n", {}),
+    ("rows.csv", "V1,V2,V3,V4\nH1,1,2,3\nH2,4,5,\n", {}),
+    ("named.csv", "shop,day,sold\nx,2024-01-01,1\nx,2024-01-02,2\ny,2024-01-01,3\n",
+     {"id_column": "shop", "time_column": "day", "target_column": "sold"}),
+    ("half.csv", "ds,y\n2024-01-01 00:00,1\n2024-01-01 00:30,2\n2024-01-01 02:00,3\n",
+     {"frequency": "30min"}),
+]  # fmt: skip
+REFUSED: list[tuple[str, str, dict[str, Any]]] = [
+    ("twice.csv", "ds,y\n2024-01-01,1\n2024-01-01,2\n", {}),
+    ("far.csv", "ds,y\n1,1\n2,1e200\n", {}),
+    ("none.csv", "ds,y\n2024-01-01,\n2024-01-02,NA\n", {}),
+    ("header.csv", "ds,y\n", {}),
+    ("which.csv", "who,what\na,b\nc,d\n", {}),
+    ("close.csv", "ds,y\n2024-01-01 00:10,1\n2024-01-01 00:20,2\n", {"frequency": "h"}),
+    ("part.csv", "ds,y\n1.5,1\n2.5,2\n", {}),
+    ("sparse.csv", "ds,y\n0,1\n20000000,2\n", {"frequency": "1"}),
+    ("absent.csv", "a,y\n1,2\n", {"layout": "long"}),
+]  # fmt: skip
+
+
+def answered(node: str, dist: Path, tmp_path: Path, cases: Any) -> Any:
+    """Return what TypeScript makes of the cases."""
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps(cases))
+    return json.loads(run(node, str(dist / "tests" / "forecast.node.mjs"), str(path), str(dist)))
+
+
+def document(tmp_path: Path, name: str, text: str) -> Document:
+    path = tmp_path / name
+    path.write_text(text)
+    return Document.of_file(path)
+
+
+def test_tables_are_read_as_python_reads_them(node: str, dist: Path, tmp_path: Path) -> None:
+    cases = [{"model": None, "name": n, "text": t, "columns": how}
+             for n, t, how in [*FILES, *REFUSED]]  # fmt: skip
+    results = answered(node, dist, tmp_path, cases)
+    for (name, text, how), found in zip(FILES, results, strict=False):
+        want = read_panel(document(tmp_path, name, text), ColumnOptions(**how)).panel
+        assert "error" not in found, (name, found)
+        assert found["frequency"] == str(want.frequency), name
+        assert found["notes"] == list(want.notes), name
+        assert [one["name"] for one in found["series"]] == [one.name for one in want.series]
+        for mine, theirs in zip(found["series"], want.series, strict=True):
+            y = np.array([np.nan if v is None else v for v in mine["y"]])
+            np.testing.assert_array_equal(y, theirs.y)
+            assert mine["stamps"] == [str(stamp) for stamp in theirs.stamps], name
+    for (name, text, how), found in zip(REFUSED, results[len(FILES) :], strict=True):
+        told = document(tmp_path, name, text)
+        with pytest.raises(RecurraError) as refusal:
+            read_panel(told, ColumnOptions(**how))
+        assert found.get("error") == str(refusal.value).replace(told.name, name), name
+
+
+def test_dates_that_are_not_iso_are_refused(node: str, dist: Path, tmp_path: Path) -> None:
+    text = "ds,y\n31.12.2023,1\n01.01.2024,2\n"
+    (found,) = answered(node, dist, tmp_path, [{"model": None, "name": "d.csv", "text": text}])
+    assert "d.csv, ds: '31.12.2023' in row 1 is no date that is understood" in found["error"]
+
+
+def trained(path: Path, source: Path, columns: ColumnOptions, **options: Any) -> SeriesModel:
+    """Save a model that learned a table, and return it in float64."""
+    named = {name: getattr(columns, name) for name in columns.model_fields_set}
+    forecaster = Forecaster(**{**SMALL, **options}, **named)
+    forecaster._fit_panel(read_panel(source, columns).panel)
+    forecaster.save(path)
+    return SeriesModel.load(path, engine="reference", precision="float64")
+
+
+def holes(tmp_path: Path) -> Path:
+    """A wide table by the hour with holes, of two series that differ in length and scale."""
+    path = tmp_path / "holes.csv"
+    rows = ["time,a,b"]
+    for n in range(260):
+        a = "" if n % 37 == 5 else f"{50 + 20 * np.sin(n / 24 * (2 * np.pi)) + n % 5:.3f}"
+        b = "" if n < 90 else f"{2000 + 3 * n + 40 * np.cos(n / 12 * (2 * np.pi)):.2f}"
+        rows.append(f"2024-01-{1 + n // 24:02d} {n % 24:02d}:00,{a},{b}")
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def test_direct_quantiles_are_those_of_python(node: str, dist: Path, tmp_path: Path) -> None:
+    """What needs no draws: mean, median, intervals, the measures and the memory."""
+    cases, wanted = [], []
+    for n, (source, columns, options) in enumerate((
+        (EXAMPLES / "visitors.csv", VISITORS, {"sizes": (9,), "conformal": True}),
+        (holes(tmp_path), ColumnOptions(),
+         {"sizes": (6, 6), "horizon": 24, "difference": "last", "scaling": "robust",
+          "cell": {"gru": True}}),
+        (holes(tmp_path), ColumnOptions(),
+         {"sizes": (5,), "lags": (2, 24, 30), "scaling": "standard",
+          "quantile_levels": (0.1, 0.5, 0.9)}),
+    )):  # fmt: skip
+        path = tmp_path / f"{n}.safetensors"
+        model = trained(path, source, columns, head="quantiles", direct=True, **options)
+        wanted.append((model, read_panel(source, columns).panel))
+        cases.append({"model": str(path), "name": source.name, "text": source.read_text(),
+                      "levels": LEVELS})  # fmt: skip
+    for (model, panel), found in zip(wanted, answered(node, dist, tmp_path, cases), strict=True):
+        assert "error" not in found, found
+        want = model.forecast(panel, levels=LEVELS)
+        for s, (one, mine) in enumerate(zip(panel.series, found["series"], strict=True)):
+            bound = BOUND * np.nanmax(np.abs(one.y))
+            assert mine["stamps"] == [str(stamp) for stamp in want.stamps[s]]
+            np.testing.assert_allclose(mine["mean"], want.forecast.mean[s], rtol=0, atol=bound)
+            np.testing.assert_allclose(
+                mine["quantiles"], want.forecast.quantiles[s], rtol=0, atol=bound
+            )
+            naive = seasonal_naive(one.y, model.horizon, model.encoding.season)
+            np.testing.assert_array_equal(found["naive"][s], naive)
+        scores = evaluate(model, panel)
+        told = found["evaluation"]
+        assert (told["series"], told["steps"], told["season"]) == (
+            scores.series, scores.steps, scores.season
+        )  # fmt: skip
+        for mine, theirs in ((told["model"], scores.model), (told["naive"], scores.naive)):
+            for name, value in mine.items():
+                expected = getattr(theirs, name)
+                if value is None:
+                    assert np.isnan(expected), name
+                else:
+                    assert value == pytest.approx(expected, rel=1e-4, abs=1e-6), name
+        held = memory(Loaded(model), panel, None)
+        assert found["memory"]["shown"] == len(held.stamps)
+        for mine, theirs in zip(found["memory"]["layers"], held.layers, strict=True):
+            np.testing.assert_allclose(mine["values"], theirs.values, rtol=0, atol=2e-4)
+
+
+@pytest.mark.parametrize(("head", "direct"), [
+    ("student_t", False), ("gaussian", False), ("mixture", False), ("quantiles", False),
+    ("student_t", True),
+])  # fmt: skip
+def test_drawn_futures_agree_in_distribution(
+    node: str, dist: Path, tmp_path: Path, head: str, direct: bool
+) -> None:
+    path, source = tmp_path / "model.safetensors", EXAMPLES / "visitors.csv"
+    model = trained(path, source, VISITORS, head=head, direct=direct, sizes=(9,))
+    panel = read_panel(source, VISITORS).panel
+    paths = 4000
+    one = {"model": str(path), "name": source.name, "text": source.read_text(), "paths": paths,
+           "seed": 5}  # fmt: skip
+    first, again, other = answered(node, dist, tmp_path, [one, one, {**one, "seed": 6}])
+    assert "error" not in first, first
+    assert first["series"] == again["series"]
+    assert first["series"] != other["series"]
+    want = model.forecast(panel, levels=[0.1, 0.5, 0.9], paths=paths, seed=1)
+    for s, mine in enumerate(first["series"]):
+        theirs = want.forecast.quantiles[s]
+        # Of 4,000 draws each; 0.12 of the spread is six times what chance moves a decile.
+        spread = (theirs[:, 2] - theirs[:, 0])[:, None]
+        off = np.abs(np.array(mine["quantiles"]) - theirs) / spread
+        assert off.max() < 0.12, off.max()
+        means = np.abs(np.array(mine["mean"]) - want.forecast.mean[s]) / spread[:, 0]
+        assert means.max() < 0.12, means.max()
+
+
+def test_models_that_are_not_asked_here_are_refused(node: str, dist: Path, tmp_path: Path) -> None:
+    source = tmp_path / "sold.csv"
+    source.write_text(
+        "unique_id,ds,y,sale\n" + "".join(f"a,{d},{d.day % 4},{d.day % 2}\n" for d in days(60))
+    )
+    told = []
+    for n, (columns, options) in enumerate((
+        (ColumnOptions(), {"head": "negative_binomial"}), (ColumnOptions(past=("sale",)), {}),
+    )):  # fmt: skip
+        path = tmp_path / f"{n}.safetensors"
+        trained(path, source, columns, sizes=(4,), steps=3, **options)
+        told.append({"model": str(path), "name": "sold.csv", "text": source.read_text()})
+    counts, covariates = answered(node, dist, tmp_path, told)
+    assert counts["error"] == (
+        "the model: counts (negative_binomial) are forecast on your computer, not in the browser "
+        "alone."
+    )
+    assert "reads sale beside the series" in covariates["error"]

@@ -1,0 +1,60 @@
+/** Forecast the tables of a JSON file in Node: `node forecast.node.mjs CASES.json MODULES`. */
+import { readFileSync } from "node:fs";
+import { argv } from "node:process";
+import { Kernel } from "../src/kernel.ts";
+import { frequencyText, stampText } from "../src/series/dates.ts";
+import { Forecaster } from "../src/series/forecaster.ts";
+import { COLUMNS, readPanel } from "../src/series/layouts.ts";
+import { seasonalNaive } from "../src/series/measures.ts";
+import type { Columns } from "../src/series/layouts.ts";
+
+interface Case {
+  model: string | null;
+  name: string;
+  text: string;
+  columns?: Partial<Columns>;
+  steps?: number;
+  levels?: number[];
+  paths?: number;
+  seed?: number;
+}
+
+const [, , cases = "", modules = ""] = argv;
+const kernel = await Kernel.load("simd", readFileSync(`${modules}/recurra-simd.wasm`));
+const results = [];
+for (const one of JSON.parse(readFileSync(cases, "utf8")) as Case[]) {
+  try {
+    const { name, text, levels = [0.1, 0.5, 0.9], paths = 200, seed = 0 } = one;
+    const model =
+      one.model && Forecaster.read(kernel, new Uint8Array(readFileSync(one.model)), "the model");
+    const columns = one.columns ? { ...COLUMNS, ...one.columns } : undefined;
+    const panel = readPanel(text, name, columns ?? (model ? model.columns : COLUMNS));
+    if (!model) {
+      results.push({
+        frequency: frequencyText(panel.frequency),
+        notes: panel.notes,
+        series: panel.series.map((series) => ({
+          name: series.name,
+          y: Array.from(series.y),
+          stamps: Array.from(series.stamps, (stamp) => stampText(stamp, panel.dated)),
+        })),
+      });
+      continue;
+    }
+    const steps = one.steps ?? model.horizon;
+    const found = model.forecast(panel, steps, levels, { seed, paths });
+    results.push({
+      series: found.map((forecast) => ({
+        ...forecast,
+        stamps: Array.from(forecast.stamps, (stamp) => stampText(stamp, panel.dated)),
+      })),
+      naive: panel.series.map(({ y }) => seasonalNaive(y, steps, model.encoding.season)),
+      evaluation: await model.evaluate(panel),
+      memory: model.memory(panel),
+    });
+    model.dispose();
+  } catch (error) {
+    results.push({ error: (error as Error).message });
+  }
+}
+console.log(JSON.stringify(results));
