@@ -173,6 +173,23 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
 
 
+def read_json(name: str) -> dict[str, list[Row]]:
+    """Return the sections that an earlier run on this machine has written; none: an empty one."""
+    path = OUT / f"{name}.json"
+    if not path.exists():
+        return {}
+    document = json.loads(path.read_text())
+    if document["machine"]["processor"] != machine()["processor"]:
+        return {}
+    return {
+        title: [
+            Row(row["name"], row["unit"], row["values"], row["foreign_cores"], row["error"])
+            for row in rows
+        ]
+        for title, rows in document["sections"].items()
+    }
+
+
 def write_json(
     name: str,
     sections: dict[str, list[Row]],

@@ -28,7 +28,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from bench import peaks, roofline  # noqa: E402
 from bench.clock import LAYERS  # noqa: E402
-from bench.common import Row, interleave, print_plain, print_table, write_json  # noqa: E402
+from bench.common import Row, interleave, print_plain, print_table, read_json, write_json  # noqa: E402
 from bench.kernel_report import (  # noqa: E402
     PRECISIONS,
     QUICK,
@@ -267,11 +267,12 @@ def main() -> None:
             lists["precision"] = precision(plan, asked.text or default_text(folder))
         if "cost" in chosen:
             lists["cost"] = cost(plan)
-    lists["reached"] = reached(plan, found)
-    lists["scaling"] = scaling(plan, found) if "training" in chosen else []
-    lists["ratios"] = ratios(plan, found)
-    file = "kernel-quick" if asked.quick else "kernel"
-    written = write_json(file, found, lists=lists, keep=len(chosen) < len(QUESTIONS))
+    file, partly = "kernel-quick" if asked.quick else "kernel", len(chosen) < len(QUESTIONS)
+    whole = {**read_json(file), **found} if partly else found
+    lists["reached"] = reached(plan, whole)
+    lists["scaling"] = scaling(plan, whole)
+    lists["ratios"] = ratios(plan, whole)
+    written = write_json(file, found, lists=lists, keep=partly)
     print(f"\n{time.perf_counter() - began:.0f} s; written: {written}")
 
 
