@@ -7,6 +7,7 @@
 #   make docs                 the documentation, in docs/_build/html
 #   make bench, bench-quick   side-by-side measurements: about fifteen minutes, about two
 #   make bench-web            the studio in the browser beside TensorFlow.js and jax-js
+#   make bench-web-page       the same as a page for your own browser, with a GPU or not
 #   make bench-kernel         the kernel beside PyTorch, ONNX Runtime, JAX and the processor's limits
 #   make bench-peers          install Keras, ONNX Runtime and JAX beside, to be measured too
 #   make bench-forecast-peers install statsforecast, neuralforecast and aeon beside, for bench/forecast.py and classify.py
@@ -19,7 +20,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo studio test soak check docs format bench bench-quick bench-kernel bench-web bench-peers bench-forecast-peers clean
+.PHONY: help install demo studio test soak check docs format bench bench-quick bench-kernel bench-web bench-web-page bench-peers bench-forecast-peers clean
 
 SECONDS ?= 180
 BIN := .venv/bin
@@ -151,6 +152,9 @@ bench-quick: $(STAMP)
 
 bench-web: $(STAMP)
 	@$(BIN)/python bench/web/run.py
+
+bench-web-page: $(STAMP)
+	@$(BIN)/python bench/web/run.py --serve
 
 bench-kernel: $(STAMP)
 	@$(BIN)/python bench/kernel.py

@@ -40,9 +40,10 @@ async function prepare(
   vocabulary: number,
   batch: number,
   window: number,
+  device: "wasm" | "webgpu",
 ): Promise<Prepared> {
-  await init("wasm");
-  defaultDevice("wasm");
+  if (!(await init(device)).includes(device)) throw new Error(`jax-js has no ${device} here`);
+  defaultDevice(device);
   const loss = (params: Params, x: JaxArray, y: JaxArray): JaxArray => {
     const state = sizes.map((units) => ({
       h: np.zeros([batch, units]),
@@ -114,10 +115,12 @@ export async function train(
   batch: number,
   window: number,
   steps: number,
+  device: "wasm" | "webgpu" = "wasm",
 ): Promise<{ rate: number; compile_s: number }> {
-  const key = JSON.stringify([sizes, vocabulary, batch, window]);
-  if (!prepared.has(key)) prepared.set(key, prepare(sizes, vocabulary, batch, window));
+  const key = JSON.stringify([sizes, vocabulary, batch, window, device]);
+  if (!prepared.has(key)) prepared.set(key, prepare(sizes, vocabulary, batch, window, device));
   const { step, compile_s } = await prepared.get(key)!;
+  defaultDevice(device);
   const began = performance.now();
   for (let n = 0; n < steps; n++) await step();
   return { rate: (steps * batch * window * 1000) / (performance.now() - began), compile_s };

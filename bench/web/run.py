@@ -1,6 +1,7 @@
 """The studio in the browser beside TensorFlow.js and jax-js: one browser session, no GPU.
 
     python bench/web/run.py [--rounds 3] [--quick]
+    python bench/web/run.py --serve    # the page for a person: open its address, with a GPU or not
 
 Recurra is measured through the studio's own place in the browser, checkpoints and events included,
 on a page that is cross-origin isolated (threads) and on one that is not (one thread). The peers
@@ -29,7 +30,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def text() -> str:
 
 def build(folder: Path) -> None:
     """Put the studio's site into a folder, and the page of the comparison into bench/ in it."""
-    if not (HERE / "node_modules" / "@jax-js").exists():
+    if not (HERE / "node_modules/@tensorflow/tfjs-backend-webgpu").exists():
         install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--quiet"]
         subprocess.run(install, cwd=HERE, check=True, stdout=subprocess.DEVNULL)
     quiet: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL}
@@ -315,6 +316,16 @@ def page_facts(browser: Any, origin: str, folder: Path, corpus: str, rounds: int
     context.close()
 
 
+def serve() -> None:
+    """Serve the page of the comparison for a person's own browser, until interrupted."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "site"
+        build(folder)
+        with served(folder, _Isolated) as origin, suppress(KeyboardInterrupt):
+            print(f"Open {origin}/bench/index.html and press Start; Ctrl-C ends it.", flush=True)
+            threading.Event().wait()
+
+
 def main() -> None:
     """Measure and print."""
     from playwright.sync_api import sync_playwright
@@ -322,7 +333,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one round, less of everything")
+    parser.add_argument(
+        "--serve", action="store_true", help="serve the page for a person to open, until Ctrl-C"
+    )
     options = parser.parse_args()
+    if options.serve:
+        serve()
+        return
     rounds, seconds = (1, 2.0) if options.quick else (options.rounds, 4.0)
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:

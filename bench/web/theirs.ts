@@ -1,11 +1,12 @@
 /** TensorFlow.js's side: the same many-to-many network, on one of its CPU backends, in the page. */
 import * as tf from "@tensorflow/tfjs";
+import "@tensorflow/tfjs-backend-webgpu";
 import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 
 let prepared = false;
 
 /** Choose a backend. The number of threads counts only before wasm is first used. */
-export async function useBackend(backend: "cpu" | "wasm", threads: number): Promise<void> {
+export async function useBackend(backend: "cpu" | "wasm" | "webgl" | "webgpu", threads: number): Promise<void> {
   if (!prepared) {
     setWasmPaths("tfjs/");
     if (threads > 1) setThreadsCount(threads);
