@@ -18,7 +18,10 @@ interface Params {
 
 const random = (rows: number, columns: number): JaxArray => {
   const bound = 1 / Math.sqrt(columns / 4);
-  const values = Float32Array.from({ length: rows * columns }, () => bound * (2 * Math.random() - 1));
+  const values = Float32Array.from(
+    { length: rows * columns },
+    () => bound * (2 * Math.random() - 1),
+  );
   return np.array(values).reshape([rows, columns]);
 };
 

@@ -26,7 +26,7 @@ SITE = ROOT / "src" / "recurra" / "studio" / "site"
 SCREENS = ("Corpus", "Train", "Write", "Inside", "Models")
 PLACES = ("browser", "computer")
 MODULE = "recurra-threads"
-LATER = ("music", "numbers", "labels", "picked")
+LATER = ("music", "numbers", "labels", "picked", "forecast")
 """Scripts that come when a model of another kind than text is asked for."""
 BAR = 110_000
 TITLE = "What the text screens load"

@@ -6,7 +6,10 @@ import { setThreadsCount, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 let prepared = false;
 
 /** Choose a backend. The number of threads counts only before wasm is first used. */
-export async function useBackend(backend: "cpu" | "wasm" | "webgl" | "webgpu", threads: number): Promise<void> {
+export async function useBackend(
+  backend: "cpu" | "wasm" | "webgl" | "webgpu",
+  threads: number,
+): Promise<void> {
   if (!prepared) {
     setWasmPaths("tfjs/");
     if (threads > 1) setThreadsCount(threads);
