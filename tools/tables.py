@@ -26,7 +26,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 PAGES = (
     "README.md", "docs/forecasting.md", "docs/performance.md", "docs/presets.md",
-    "docs/quality.md", "docs/music.md",
+    "docs/quality.md", "docs/music.md", "docs/browser-kernel.md",
 )  # fmt: skip
 PLACE = re.compile(
     r'(?P<open><!-- table: (?P<file>[\w.-]+)(?: "(?P<words>[^"]*)")? -->\n)'
