@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -124,6 +125,14 @@ def test_what_cannot_be_done_is_told_in_a_sentence(runs, words, sentence):
     done = recurra(*[word.format(**places) for word in words], code=2)
     assert sentence in done.stderr
     assert done.stderr.startswith("recurra: ")
+
+
+def test_nothing_is_written_where_one_of_the_files_cannot_be(runs, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "soundfile", None)
+    files = f"{tmp_path / 'a.mid'},{tmp_path / 'a.ogg'}"
+    told = recurra("music", "compose", runs[0] / "abc", "--bars", 2, "-o", files, code=2)
+    assert ".ogg needs the package soundfile" in told.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_is_resumed_by_the_verb_for_all_runs(runs, tmp_path):

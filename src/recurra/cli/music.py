@@ -160,6 +160,7 @@ def compose(
     """
     from recurra.tasks.music.compose import compose as make
     from recurra.tasks.music.model import MusicModel
+    from recurra.tasks.music.render import check_packages
 
     how = build(ComposeOptions, flags)
     sampling = build(SamplingOptions, flags, USUAL)
@@ -171,6 +172,7 @@ def compose(
                 f"{path} ends in none of {', '.join(KINDS)}, so it is not clear how to write it.",
                 "output",
             )
+        check_packages(path.suffix.lower())
     loaded = MusicModel.load(model, **engine.model_dump())
     given = None if prime is None else _one_piece(prime)
     try:

@@ -24,6 +24,17 @@ def write_wav(sound: NDArray[np.floating[Any]], rate: int) -> bytes:
     return buffer.getvalue()
 
 
+def encoder(kind: str) -> Any:
+    """Return the library that writes "ogg" and "flac". Raises `ResourceError`: it is not here."""
+    try:
+        import soundfile
+    except (ImportError, OSError):
+        raise ResourceError(
+            f".{kind} needs the package soundfile: pip install 'recurra[music]', or write .wav."
+        ) from None
+    return soundfile
+
+
 def write_compressed(sound: NDArray[np.floating[Any]], rate: int, kind: str) -> bytes:
     """Return sound as Ogg Vorbis ("ogg") or FLAC ("flac").
 
@@ -31,12 +42,7 @@ def write_compressed(sound: NDArray[np.floating[Any]], rate: int, kind: str) -> 
         ResourceError: soundfile is not installed.
         FormatError: the library refuses.
     """
-    try:
-        import soundfile
-    except (ImportError, OSError):
-        raise ResourceError(
-            f".{kind} needs the package soundfile: pip install 'recurra[music]', or write .wav."
-        ) from None
+    soundfile = encoder(kind)
     buffer = io.BytesIO()
     subtype = "VORBIS" if kind == "ogg" else "PCM_16"
     try:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
-from recurra.core.errors import ConfigError
+from recurra.core.errors import ConfigError, ResourceError
 from recurra.core.notes import Piece
 from recurra.formats.abc_score import write_abc
 from recurra.formats.atomic import atomic_write
-from recurra.formats.audio import write_compressed, write_wav
+from recurra.formats.audio import encoder, write_compressed, write_wav
 from recurra.formats.midi import write_midi
 from recurra.formats.musicxml_write import write_musicxml
-from recurra.tasks.music.roll import roll_png, roll_svg
+from recurra.tasks.music.roll import NEEDS_MATPLOTLIB, roll_png, roll_svg
 from recurra.tasks.music.synth import RATE, Progress, render
 
+COMPRESSED = (".ogg", ".flac")
 SUFFIXES = (".mid", ".abc", ".musicxml", ".wav", ".ogg", ".flac", ".svg", ".png")
 
 
@@ -40,11 +42,19 @@ def file_bytes(piece: Piece, suffix: str, *, progress: Progress | None = None) -
         return roll_png(piece)
     if suffix == ".wav":
         return write_wav(render(piece, progress=progress), RATE)
-    if suffix in (".ogg", ".flac"):
+    if suffix in COMPRESSED:
         return write_compressed(render(piece, progress=progress), RATE, suffix[1:])
     raise ConfigError(
         f"a piece cannot be written as '{suffix}'; there are {', '.join(SUFFIXES)}.", "output"
     )
+
+
+def check_packages(suffix: str) -> None:
+    """Raise `ResourceError` where a kind of file needs a package that is not here."""
+    if suffix in COMPRESSED:
+        encoder(suffix[1:])
+    if suffix == ".png" and importlib.util.find_spec("matplotlib") is None:
+        raise ResourceError(NEEDS_MATPLOTLIB)
 
 
 def save(piece: Piece, path: str | os.PathLike[str], *, progress: Progress | None = None) -> None:

@@ -12,6 +12,7 @@ ROW = 7
 LEFT, TOP, BOTTOM = 44, 26, 24
 COLOURS = ("#1f6f8b", "#c8553d", "#5b8c5a", "#8a5a9e", "#b8860b", "#4a5a8c")
 MOST_NOTES = 50_000
+NEEDS_MATPLOTLIB = ".png needs Matplotlib: pip install 'recurra[plots]', or write .svg."
 _BLACK = {1, 3, 6, 8, 10}
 
 
@@ -81,9 +82,7 @@ def roll_png(piece: Piece) -> bytes:
         from matplotlib.figure import Figure
         from matplotlib.patches import Rectangle
     except ImportError:
-        raise ResourceError(
-            ".png needs Matplotlib: pip install 'recurra[plots]', or write .svg."
-        ) from None
+        raise ResourceError(NEEDS_MATPLOTLIB) from None
     low, high = _extent(piece)
     figure = Figure(
         figsize=(10, max(2.5, 0.075 * (high - low) + 0.9)), dpi=120, layout="constrained"
