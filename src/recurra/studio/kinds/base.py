@@ -54,7 +54,7 @@ class PublicSet:
 
 
 def public_files(known: Iterable[Dataset]) -> tuple[PublicSet, ...]:
-    """Return sets of one file each that are here or can be brought here, those here first."""
+    """Return the sets that are here or can be brought here, those here first."""
     found = []
     for dataset in known:
         files = files_of(dataset)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from recurra.core.spec import Cell
 from recurra.datasets.catalogue import PREFIX
-from recurra.datasets.files import files_of
 from recurra.datasets.music_catalogue import MUSIC
 from recurra.studio.kinds.base import (
     EXAMPLES,
@@ -18,6 +18,7 @@ from recurra.studio.kinds.base import (
     PublicSet,
     Settings,
     Training,
+    public_files,
 )
 from recurra.studio.schema import Preset
 from recurra.tasks.music.settings import CLASSES, DEFAULT, PRESETS, gather
@@ -42,16 +43,7 @@ def examples() -> tuple[Example, ...]:
 
 def public() -> tuple[PublicSet, ...]:
     """Return the sets of music that are on this computer, then those that can be brought to it."""
-    found = [
-        PublicSet(
-            dataset.name, dataset.title, dataset.what, dataset.licence, dataset.size_bytes,
-            files_of(dataset) is not None,
-        )
-        for dataset in MUSIC
-    ]  # fmt: skip
-    to_be_had = {dataset.name for dataset in MUSIC if dataset.addresses or dataset.package}
-    kept = [one for one in found if one.ready or one.name in to_be_had]
-    return tuple(sorted(kept, key=lambda one: not one.ready))
+    return tuple(replace(one, file=None) for one in public_files(MUSIC))
 
 
 def groups() -> tuple[Group, ...]:
