@@ -1,6 +1,9 @@
 /** What is asked of models of numbers. Only their screens import this. */
 
+import type { Scores } from "../../../kernel/src/series/measures.ts";
 import type { Place, Progress } from "./place.ts";
+
+export type { Scores };
 
 export interface NumberAnswer {
   number: number;
@@ -45,15 +48,6 @@ export interface ForecastAnswer {
   /** What came, of a held-out end. */
   truth: Values | null;
   naive: Values;
-}
-
-export interface Scores {
-  mase: number | null;
-  smape: number | null;
-  mae: number | null;
-  rmse: number | null;
-  weighted_quantile_loss: number | null;
-  coverage_80: number | null;
 }
 
 export interface EvaluateAnswer {

@@ -38,6 +38,12 @@ export class Workbench<Work> {
     return this.place.kind === "computer";
   }
 
+  /** Data that the model is asked about: where it is trained, those that it learned from (null),
+   * unless others were chosen for it. */
+  get asked(): string | null {
+    return route.params.of === "chosen" || !this.trains ? (this.entry?.id ?? null) : null;
+  }
+
   async load(): Promise<void> {
     this.failure = null;
     try {

@@ -15,19 +15,18 @@ import type {
   SeriesFacts,
   Values,
 } from "../../series.ts";
-import { database } from "../database.ts";
-import { readText, unpacked } from "../reading.ts";
+import { Brought, textOf } from "./brought.ts";
 
 export { Forecaster };
 
 /** Values of a history that an answer has, at most. */
 const SHOWN = 2000;
 
-/** The table read last. */
-let last: { key: string; panel: Panel } | null = null;
+const brought = new Brought((text, name, columns: Forecaster["columns"]) =>
+  readPanel(text, name, columns),
+);
 
-const textOf = async (name: string, file: Blob): Promise<string> =>
-  readText(await unpacked(file), {}, name) as string;
+const panelOf = (model: Forecaster, id: string): Promise<Panel> => brought.of(id, model.columns);
 
 /** What is in a table. Throws FormatError where it is none; which series it has, a model's columns say. */
 export async function surveyed(name: string, file: Blob): Promise<Record<string, unknown>> {
@@ -35,20 +34,6 @@ export async function surveyed(name: string, file: Blob): Promise<Record<string,
   const rows = columns[0]?.length ?? 0;
   if (!rows) throw formatError(`${name} has no rows.`);
   return { rows };
-}
-
-async function panelOf(model: Forecaster, id: string): Promise<Panel> {
-  const key = JSON.stringify([id, model.columns]);
-  if (last?.key !== key) {
-    const db = await database();
-    const [entry, bytes] = await Promise.all([db.get("data", id), db.get("files", id)]);
-    if (!entry || !bytes) {
-      throw configError("There are no such data here; they may have been removed.");
-    }
-    const text = await textOf(entry.name, new Blob([bytes as Uint8Array<ArrayBuffer>]));
-    last = { key, panel: readPanel(text, entry.name, model.columns) };
-  }
-  return last.panel;
 }
 
 /** The series that is named, or the first. */

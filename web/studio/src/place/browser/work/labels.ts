@@ -4,20 +4,23 @@ import { configError } from "../../../../../kernel/src/errors.ts";
 import { Classifier, likeliest } from "../../../../../kernel/src/series/classifier.ts";
 import { readLabelled, type Labelled } from "../../../../../kernel/src/series/labelled.ts";
 import type { ClassAnswer, Moments } from "../../series.ts";
-import { database } from "../database.ts";
-import { readText, unpacked } from "../reading.ts";
+import { Brought, textOf } from "./brought.ts";
 
 export { Classifier };
 
 /** Series that an answer tells one by one. */
 const LISTED = 5000;
 
-/** The file read last: of it one series after the other is asked about. */
-let last: { key: string; data: Labelled } | null = null;
+/** Of a file one series after the other is asked about. */
+const brought = new Brought((text, name, { label, channels }: Classifier["columns"]) =>
+  readLabelled(text, name, label, channels),
+);
+
+const dataOf = (model: Classifier, id: string): Promise<Labelled> => brought.of(id, model.columns);
 
 /** What is in a file, in words and numbers. Throws FormatError where it holds no labelled series. */
 export async function surveyed(name: string, file: Blob): Promise<Record<string, unknown>> {
-  const { channels, series } = await read(name, file);
+  const { channels, series } = readLabelled(await textOf(name, file), name);
   const lengths = series.map(({ length }) => length);
   const classes: Record<string, number> = {};
   for (const { label } of series) classes[label] = (classes[label] ?? 0) + 1;
@@ -26,25 +29,6 @@ export async function surveyed(name: string, file: Blob): Promise<Record<string,
     lengths.reduce((a, b) => Math.max(a, b)),
   ];
   return { series: lengths.length, shortest, longest, channels, classes };
-}
-
-async function read(name: string, file: Blob, how?: Classifier["columns"]): Promise<Labelled> {
-  const text = readText(await unpacked(file), {}, name) as string;
-  return readLabelled(text, name, how?.label, how?.channels);
-}
-
-async function dataOf(model: Classifier, id: string): Promise<Labelled> {
-  const key = JSON.stringify([id, model.columns]);
-  if (last?.key !== key) {
-    const db = await database();
-    const [entry, bytes] = await Promise.all([db.get("data", id), db.get("files", id)]);
-    if (!entry || !bytes) {
-      throw configError("There are no such data here; they may have been removed.");
-    }
-    const file = new Blob([bytes as Uint8Array<ArrayBuffer>]);
-    last = { key, data: await read(entry.name, file, model.columns) };
-  }
-  return last.data;
 }
 
 export async function classified(model: Classifier, id: string): Promise<ClassAnswer> {
