@@ -206,6 +206,25 @@ def test_in_the_browser_alone_a_run_takes_single_steps(page: Any, desk: Desk) ->
     status(page, "Interrupted")
 
 
+def test_the_address_keeps_up_with_quick_hands(page: Any, desk: Desk) -> None:
+    setup(page, desk, {"preset": "tiny", "advanced": "true"})
+    fields = [page.get_by_label(name).element_handle() for name in ("Batch size", "Window")]
+    address = page.evaluate(
+        """async (fields) => {
+            for (const [field, value] of [[fields[0], "40"], [fields[1], "36"]]) {
+                field.value = value;
+                field.dispatchEvent(new Event("input", { bubbles: true }));
+                field.dispatchEvent(new Event("change", { bubbles: true }));
+                await new Promise((next) => setTimeout(next, 20));
+            }
+            return location.hash;
+        }""",
+        fields,
+    )
+    assert "batch_size=40" in address
+    assert "window=36" in address
+
+
 def test_settings_live_in_the_address(page: Any, desk: Desk) -> None:
     setup(page, desk, {"preset": "tiny", "sizes": "100,50", "peephole": "true", "advanced": "true"})
     assert page.get_by_role("radio", name=re.compile("Tiny")).is_checked()

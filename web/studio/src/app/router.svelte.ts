@@ -33,7 +33,11 @@ function write(screen: Screen, params: Params): string {
 
 /** Screens that are found again as they were left, by `back`. */
 const KEPT: readonly Screen[] = ["train", "write", "inside", "music"];
-/** Browsers refuse more than 200 changes of the address in 30 seconds, and a slider asks for 60 a second. */
+/**
+ * Browsers refuse more than 200 changes of the address in 30 seconds, and a slider asks for 60 a
+ * second: so many may be written at once, and then one each time that so much has gone by.
+ */
+const AT_ONCE = 30;
 const SPACING_MS = 200;
 
 class Route {
@@ -83,8 +87,15 @@ class Route {
   /** Change parameters of this screen without a new entry in the history. */
   put(changes: Changes): void {
     this.#set(this.#now.screen, merge(this.#now.params, changes));
-    if (this.#timer === undefined) this.#flush();
+    if (this.#timer !== undefined) return;
+    const now = performance.now();
+    this.#credit = Math.min(AT_ONCE, this.#credit + (now - this.#counted) / SPACING_MS);
+    this.#counted = now;
+    if (this.#credit >= 1) this.#flush();
+    else this.#timer = setTimeout(() => this.#flush(), SPACING_MS);
   }
+  #credit = AT_ONCE;
+  #counted = 0;
 
   /** Go to a screen (or stay on it), as a new entry in the history. */
   go(screen: Screen, changes: Changes = {}): void {
@@ -106,14 +117,14 @@ class Route {
     return write(screen, merge(left, moved ? { ...now, path: null } : now));
   }
 
-  /** Write the address now, and whatever comes within the next moments a moment later. */
+  /** Write the address now, with whatever waits. */
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const address = write(this.#now.screen, this.#now.params);
     if (address === location.hash) return;
     history.replaceState(null, "", address);
-    this.#timer = setTimeout(() => this.#flush(), SPACING_MS);
+    this.#credit -= 1;
   }
 }
 
