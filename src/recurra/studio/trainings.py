@@ -82,7 +82,7 @@ class Trainings:
         return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
 
     def get(self, id: str, *, fresh: bool = False) -> RunEntry:
-        """Return one run as it stands, at most `FRESH_S` old. Raises `MissingError`."""
+        """Return one run as it stands, or just stood (`FRESH_S`). Raises `MissingError`."""
         path = self.path(id)
         with self._lock:
             return self._entry(path, fresh=fresh)
@@ -109,10 +109,13 @@ class Trainings:
 
     def _entry(self, path: Path, *, fresh: bool = False) -> RunEntry:
         known = self._known.setdefault(path, _Known(Curve(path / METRICS)))
-        if fresh or known.entry is None or time.monotonic() - known.looked > FRESH_S:
-            known.entry = self._look(path, known.curve.update())
+        entry = known.entry
+        # One that rests changes only when it is told to, and whoever told it wants to see that.
+        resting = entry is not None and entry.status == "paused"
+        if entry is None or fresh or resting or time.monotonic() - known.looked > FRESH_S:
+            known.entry = entry = self._look(path, known.curve.update())
             known.looked = time.monotonic()
-        return known.entry
+        return entry
 
     def _look(self, path: Path, curve: Curve) -> RunEntry:
         order = home.read(path / ORDER)
