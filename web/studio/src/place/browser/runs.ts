@@ -53,14 +53,15 @@ export class BrowserRuns implements Runs {
 
   /** Return how a run stands: one that says that it trains, but whose lock is free, was cut off. */
   private standing({ id, entry }: RunRecord, held: Set<string>): RunEntry {
-    const trains = entry.status === "running" || entry.status === "paused";
     if (!held.has(lockOf(id))) {
       this.live.delete(id);
-      return trains ? { ...entry, status: "interrupted" } : entry;
+      return trains(entry) ? { ...entry, status: "interrupted" } : entry;
     }
-    // What the database says of its end is the last word; what was told may arrive late.
-    if (!trains) return entry;
-    return { ...(this.live.get(id) ?? entry), name: entry.name };
+    // That it has ended is for the database alone to say: what was told arrives early or late, or
+    // is of the time before the run was gone on with.
+    const told = this.live.get(id);
+    if (!told || !trains(entry) || !trains(told)) return entry;
+    return { ...told, name: entry.name };
   }
 
   async start(given: StartRequest): Promise<RunEntry> {
@@ -248,8 +249,7 @@ export class BrowserRuns implements Runs {
   }
 
   private async trains(id: string): Promise<boolean> {
-    const { status } = await this.get(id);
-    return status === "running" || status === "paused";
+    return trains(await this.get(id));
   }
 
   private async mustTrain(id: string, so: string): Promise<void> {
@@ -288,6 +288,8 @@ export class BrowserRuns implements Runs {
   }
 }
 
+const trains = ({ status }: RunEntry): boolean => status === "running" || status === "paused";
+
 /** Refuse what would make another run of it: only the budget and how it is told may change. */
 function checkChanges(record: RunRecord, settings: RunRecord["settings"]): void {
   if (record.entry.step === 0) return;
@@ -322,7 +324,7 @@ class Watcher {
   /** Something was missed, or what was heard is void: the database has to be read again. */
   private behind = false;
   private stale = false;
-  private reading = false;
+  private reading: Promise<void> | null = null;
   private readonly channel: BroadcastChannel;
   private readonly end = new AbortController();
 
@@ -344,15 +346,16 @@ class Watcher {
   }
 
   private async begin(): Promise<void> {
-    const chunks = await (await database()).getAll("events", eventsFrom(this.id));
+    // How it stands first: its end is kept together with its last events, so that they are here then.
     const run = await this.stand();
+    const chunks = await (await database()).getAll("events", eventsFrom(this.id));
     if (this.stopped) return;
     const past = chunks.flatMap(({ events }) => events);
     this.next = past.length;
     this.ready = true;
     this.hear([...past, { event: "status", run }]);
     this.channel.postMessage({ kind: "ask" } satisfies Message);
-    if (run.status === "running" || run.status === "paused") void this.mourn();
+    if (trains(run)) void this.mourn();
   }
 
   /** Say how the run stands once whoever trains it is gone, whatever the reason. */
@@ -366,7 +369,10 @@ class Watcher {
       return; // nobody watches any more
     }
     this.mourns = false;
-    if (!this.stopped) this.hear([{ event: "status", run: await this.stand() }]);
+    // The last events may still be on their way here; all of them are kept by now.
+    await this.catchUp();
+    const run = await this.stand();
+    if (!this.stopped) this.hear([{ event: "status", run }]);
   }
 
   private recover(): void {
@@ -374,22 +380,28 @@ class Watcher {
   }
 
   /** Hear what the database has and this has not heard, as when a save came between two looks. */
-  private async catchUp(): Promise<void> {
+  private catchUp(): Promise<void> {
     this.behind = true;
-    if (this.reading) return;
-    this.reading = true;
-    while (this.behind && !this.stopped) {
-      this.behind = false;
-      const chunks = await (await database()).getAll("events", eventsFrom(this.id));
-      if (this.stopped) return;
-      const past = chunks.flatMap(({ events }) => events);
-      const anew = this.stale;
-      this.stale = false;
-      if (anew) this.hear(past, true);
-      else if (past.length > this.next) this.hear(past.slice(this.next));
-      this.next = anew ? past.length : Math.max(this.next, past.length);
+    this.reading ??= this.read();
+    return this.reading;
+  }
+
+  private async read(): Promise<void> {
+    try {
+      while (this.behind && !this.stopped) {
+        this.behind = false;
+        const chunks = await (await database()).getAll("events", eventsFrom(this.id));
+        if (this.stopped) return;
+        const past = chunks.flatMap(({ events }) => events);
+        const anew = this.stale;
+        this.stale = false;
+        if (anew) this.hear(past, true);
+        else if (past.length > this.next) this.hear(past.slice(this.next));
+        this.next = anew ? past.length : Math.max(this.next, past.length);
+      }
+    } finally {
+      this.reading = null;
     }
-    this.reading = false;
     if (!this.stopped) this.channel.postMessage({ kind: "ask" } satisfies Message);
   }
 

@@ -131,6 +131,8 @@ export class Loop {
       else if (this.alone) this.goOn();
       if (host.stopped) return this.end("interrupted");
       if (this.validations.isDue(now.step, this.elapsed)) await this.validate();
+      // What was stopped in the middle of a validation takes no step before it.
+      if (host.stopped) return this.end("interrupted");
       if (this.samplings.isDue(now.step, this.elapsed)) this.sample();
       const { patience } = this.settings.train;
       if (patience && now.since_best >= patience) return this.end("patience");
@@ -178,6 +180,7 @@ export class Loop {
       this.point();
       if (this.validations.isOn) await this.validate();
       if (this.samplings.isOn) this.sample();
+      if (this.host.stopped) return "interrupted";
       this.now.finished = reason;
     }
     return reason;

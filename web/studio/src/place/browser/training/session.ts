@@ -70,15 +70,19 @@ export class Session implements Host {
     this.channel.onmessage = ({ data }: MessageEvent<Message>) => this.hear(data);
   }
 
-  /** Train a run to its end. Everything that goes wrong is told to the watchers and kept. */
-  static async run(id: string, load: () => Promise<Kernel>): Promise<void> {
+  /**
+   * Train a run to its end. Everything that goes wrong is told to the watchers and kept. `listening`
+   * is called once commands are heard: what is told before is lost.
+   */
+  static async run(id: string, load: () => Promise<Kernel>, listening: () => void): Promise<void> {
     const db = await database();
     const record = await db.get("runs", id);
     if (!record) throw configError("there is no such run here; it may have been removed.");
     const corpus = await db.get("corpora", record.entry.corpus.id ?? "");
-    const bytes = corpus && (await db.get("texts", corpus.id));
     const session = new Session(record, corpus!);
+    listening();
     try {
+      const bytes = corpus && (await db.get("texts", corpus.id));
       session.saved = await db.get("checkpoints", id);
       if (!corpus || !bytes || corpus.sha256 !== record.sha256) {
         throw configError(
@@ -204,6 +208,8 @@ export class Session implements Host {
     if ("step" in event) entry.step = event.step;
     if (event.event === "validated" && event.best) entry.best_loss_nats = event.loss_nats;
     if (this.loop) entry.progress = this.loop.budget.shown(entry.step, entry.elapsed_s);
+    // What says that something is kept is told once it is.
+    if (event.event === "checkpointed" || event.event === "finished") return;
     this.tell(event.event !== "step");
   }
 
@@ -223,8 +229,8 @@ export class Session implements Host {
     }).catch(() => undefined); // how it stands is told by its lock too
   }
 
-  /** Keep weights, optimiser, events and model, all or nothing. */
-  async checkpoint(): Promise<void> {
+  /** Keep weights, optimiser, events and model, all or nothing; at the end, that it has ended. */
+  async checkpoint(ended: Partial<RunEntry> = {}): Promise<void> {
     const { record, training, loop } = this;
     if (!training || !loop) return;
     const now = structuredClone(loop.now);
@@ -251,7 +257,7 @@ export class Session implements Host {
       ...record,
       events: first + events.length,
       checkpoint_events: first + events.length,
-      entry: { ...record.entry, model: model?.entry.id ?? record.entry.model },
+      entry: { ...record.entry, ...ended, model: model?.entry.id ?? record.entry.model },
     };
     await save(["checkpoints", "events", "runs", "models", "files"], (transaction) => {
       void transaction.objectStore("checkpoints").put(checkpoint);
@@ -287,11 +293,11 @@ export class Session implements Host {
       best_loss_nats: now.best_loss,
       best_step: now.best_step,
     });
-    this.record.entry.status = reason === "interrupted" ? "interrupted" : "finished";
-    if (reason !== "interrupted") this.record.entry.progress = 1;
-    await this.checkpoint();
+    const ended: Partial<RunEntry> =
+      reason === "interrupted" ? { status: "interrupted" } : { status: "finished", progress: 1 };
+    await this.checkpoint(ended);
     this.answer(this.steps.splice(0));
-    this.entry({});
+    this.entry(ended);
   }
 
   private async fail(error: unknown): Promise<void> {
@@ -302,16 +308,17 @@ export class Session implements Host {
     }
     const { step, elapsed_s } = record.entry;
     this.emit({ event: "failed", step, message, elapsed_s });
-    this.entry({ status: "failed", message });
-    const kind: ErrorKind = error instanceof RecurraError ? error.kind : "ResourceError";
-    this.answer([...this.calls.splice(0), ...this.steps.splice(0)], { kind, message });
+    const ended: Partial<RunEntry> = { status: "failed", message };
     // Where the storage is full there may be no room to say so; the lock's end tells the rest.
     await save(["events", "runs"], (transaction) => {
       const events = this.unsaved;
       void transaction.objectStore("events").put({ run: record.id, first: record.events, events });
       const kept = { ...record, events: record.events + events.length };
-      void transaction.objectStore("runs").put(kept);
+      void transaction.objectStore("runs").put({ ...kept, entry: { ...record.entry, ...ended } });
     }).catch(() => undefined);
+    this.entry(ended);
+    const kind: ErrorKind = error instanceof RecurraError ? error.kind : "ResourceError";
+    this.answer([...this.calls.splice(0), ...this.steps.splice(0)], { kind, message });
     if (!(error instanceof RecurraError)) console.error(error);
   }
 

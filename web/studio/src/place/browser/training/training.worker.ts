@@ -25,11 +25,17 @@ async function train(run: string): Promise<void> {
   try {
     await navigator.locks.request(lockOf(run), { signal }, async () => {
       held = true;
-      tell({ kind: "held" });
-      await Session.run(run, () => kernel);
+      await Session.run(
+        run,
+        () => kernel,
+        () => tell({ kind: "held" }),
+      );
     });
   } catch (error) {
-    if (held) console.error(error);
+    if (held) {
+      console.error(error);
+      tell({ kind: "held" }); // nobody waits for one that could not begin
+    }
   }
   tell({ kind: held ? "ended" : "busy" });
   close();
