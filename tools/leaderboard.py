@@ -34,7 +34,7 @@ CORPORA = (
     "sqlite-c",
     "wikipedia-markup",
 )
-PRESETS = ("tiny", "small", "medium")
+PRESETS = ("tiny", "small", "medium", "large")
 SAMPLE = 400
 """Characters of the sample that is shown."""
 OTHERS = {"gzip": "gzip -9", "zstd": "zstd -22", "xz": "xz -9e"}
