@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from recurra.learning.events import Validated
 from recurra.tasks.series.encode import encode_series, fill, scale_of
 from recurra.tasks.series.encoding import choose_encoding
 from recurra.tasks.series.options import SeriesOptions
 from recurra.tasks.series.panel import build_panel
 from recurra.tasks.series.settings import gather
 from recurra.tasks.series.task import SeriesTask
+from recurra.tasks.series.training import prepare
 from recurra.tasks.series.windows import anchors, cut, read_inputs, wanted
 from tests.tasks.series.toy import QUICK, panel
 
@@ -68,6 +71,45 @@ def test_held_out_values_are_neither_targets_nor_scales():
         kept = a.weights > 0
         assert (a.weights == b.weights).all()
         assert (a.targets[kept] == b.targets[kept]).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ({"horizon": 10, "validation": 10}, 10),
+        ({"horizon": 6, "direct": True, "validation": 6}, 1),
+        ({"horizon": 6, "direct": True, "validation": 18}, 13),
+        ({"horizon": 6, "direct": True, "validation": 4}, 4),
+    ],
+    ids=["stepped", "direct", "several", "part"],
+)
+def test_a_validation_reads_no_further_than_the_last_forecast_it_asks_for(options, asked):
+    task = SeriesTask(panel(length=80), gather({**QUICK, "season": 12, **options}))
+    (window,) = task.validation()
+    weights = np.asarray(window.batch.weights)
+    positions = np.flatnonzero(weights.any(axis=(1, 2)))
+    # The first forecast is from the last value that was learned from; the others follow it.
+    assert positions.tolist() == list(range(QUICK["window"] - 1, QUICK["window"] - 1 + asked))
+    assert positions[-1] == len(weights) - 1
+    assert window.tokens == weights.shape[0] * weights.shape[1]
+    held, wanted_there = task.options.held_out, weights.sum(axis=-1)[positions]
+    ahead = task.encoding.horizon
+    expected = [min(ahead, held - n) for n in range(asked)]
+    assert (wanted_there == np.array(expected)[:, None]).all()
+
+
+def test_validations_of_many_series_are_as_far_apart_as_their_share_of_the_time_allows():
+    data = panel(names=tuple(f"s{n}" for n in range(100)), length=60)
+    settings = gather({**QUICK, "horizon": 6, "season": 12, "batch_size": 1, "steps": 800})
+    training = prepare(data, settings)
+    held_out = sum(window.tokens for window in training.task.validation())
+    seen = []
+    training.run(listeners=[lambda event: seen.append(event)])
+    at = [event.step for event in seen if isinstance(event, Validated)]
+    # Reading costs a third of learning: at most a tenth of the time, and a last one at the end.
+    apart = math.ceil(held_out / 3 / (0.1 * QUICK["window"]))
+    assert at == [*range(apart, 800, apart), 800]
+    assert len(at) < 20
 
 
 def test_windows_are_a_function_of_the_step_alone():

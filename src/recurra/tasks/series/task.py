@@ -132,27 +132,26 @@ class SeriesTask:
         return Batch(read_inputs(buffer, self.encoding), targets, there, begins(buffer))
 
     def validation(self) -> Iterator[Window]:
-        """Yield the held-out values, each series read from one window before them."""
+        """Yield the held-out values, each series read from one window before them.
+
+        Reading ends at the last position that is asked for: one horizon before the end.
+        """
         held = self.options.held_out
         if not held:
             return
         chosen = [n for n, row in enumerate(self.rows) if len(row.z) > self.kept[n]]
-        length = min(self.options.window, max(len(row.z) for row in self.rows)) + held
+        before = min(self.options.window, max(len(row.z) for row in self.rows))
+        ahead = self.encoding.horizon
+        length = before + held - (ahead if held >= ahead else 1)
         most = max(1, VALIDATION_LIMIT // length)
         chosen = chosen[:: -(-len(chosen) // most)] if chosen else []
+        # The first of them is predicted at position before - 1.
+        held_out = (np.arange(length) >= before - 1)[:, None, None]
         for first in range(0, len(chosen), VALIDATION_ROWS):
-            part = chosen[first : first + VALIDATION_ROWS]
-            rows = [self.rows[n] for n in part]
-            buffer = cut(rows, [len(row.z) - length for row in rows], length, self.encoding)
-            batch = self._batch(rows, buffer)
-            weights = np.asarray(batch.weights)
-            kept = np.array([self.kept[n] - len(row.z) for n, row in zip(part, rows, strict=True)])
-            positions = np.arange(length)[:, None]
-            held_out = positions >= length + kept - 1
-            ahead = self.encoding.horizon
-            if held >= ahead:
-                held_out &= positions < length - ahead
-            weights = weights * held_out[..., None]
+            rows = [self.rows[n] for n in chosen[first : first + VALIDATION_ROWS]]
+            firsts = [len(row.z) - held - before for row in rows]
+            batch = self._batch(rows, cut(rows, firsts, length, self.encoding))
+            weights = np.asarray(batch.weights) * held_out
             yield Window(
                 Batch(batch.inputs, batch.targets, weights, batch.resets),
                 carries=False,
