@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { argv } from "node:process";
 import { Kernel } from "../src/kernel.ts";
+import { atMost, countAt } from "../src/series/counts.ts";
 import { frequencyText, stampText } from "../src/series/dates.ts";
 import { Forecaster } from "../src/series/forecaster.ts";
 import { COLUMNS, readPanel } from "../src/series/layouts.ts";
@@ -9,6 +10,8 @@ import { seasonalNaive } from "../src/series/measures.ts";
 import type { Columns } from "../src/series/layouts.ts";
 
 interface Case {
+  /** Of a negative binomial: [count, mean, dispersion], and [share, mean, dispersion]. */
+  counts?: { below: [number, number, number][]; at: [number, number, number][] };
   model: string | null;
   name: string;
   text: string;
@@ -24,6 +27,14 @@ const kernel = await Kernel.load("simd", readFileSync(`${modules}/recurra-simd.w
 const results = [];
 for (const one of JSON.parse(readFileSync(cases, "utf8")) as Case[]) {
   try {
+    if (one.counts) {
+      const { below, at } = one.counts;
+      results.push({
+        below: below.map((given) => atMost(...given)),
+        at: at.map((given) => countAt(...given)),
+      });
+      continue;
+    }
     const { name, text, levels = [0.1, 0.5, 0.9], paths = 200, seed = 0 } = one;
     const model =
       one.model && Forecaster.read(kernel, new Uint8Array(readFileSync(one.model)), "the model");

@@ -12,6 +12,8 @@ export interface Encoding {
   difference: string;
   lags: readonly number[];
   calendar: readonly string[];
+  /** Values are counts, which are predicted as they are. */
+  counts: boolean;
   masked: boolean;
 }
 
@@ -36,11 +38,11 @@ export function featureCount({ season, horizon, lags, calendar, masked }: Encodi
 
 const mean = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;
 
-function scaleOf(y: Float64Array, { scaling, season }: Encoding): [number, number] {
+function scaleOf(y: Float64Array, { scaling, season, counts }: Encoding): [number, number] {
   const known = y.filter(Number.isFinite);
   if (scaling === "none" || !known.length) return [0, 1];
   const sizes = known.map(Math.abs);
-  if (scaling === "mean") return [0, mean(sizes) || 1];
+  if (scaling === "mean") return [0, counts ? mean(sizes) + 1 : mean(sizes) || 1];
   const most = sizes.reduce((a, b) => Math.max(a, b));
   const tiny = 1e-6 * Math.max(most, 1e-6);
   const centre = mean(known);

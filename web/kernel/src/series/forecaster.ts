@@ -74,12 +74,12 @@ export class Forecaster {
           "on your computer, not in the browser alone.",
       );
     }
-    if (encoding.counts || spec.head.kind === "negative_binomial") {
-      throw formatError(
-        `${name}: counts (negative_binomial) are forecast on your computer, not in the browser alone.`,
-      );
-    }
-    if (!(spec.head.kind in DRAWS) || spec.head.horizon !== encoding.horizon) {
+    const counts = spec.head.kind === "negative_binomial";
+    if (
+      !(spec.head.kind in DRAWS) ||
+      spec.head.horizon !== encoding.horizon ||
+      Boolean(encoding.counts) !== counts
+    ) {
       throw formatError(`${name}: the network's head is not one of this model's forecasts.`);
     }
     if (spec.input.kind !== "vector" || features(spec) !== featureCount(encoding)) {

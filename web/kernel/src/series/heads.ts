@@ -1,9 +1,11 @@
-/** What a predicted distribution says: engines/heads/readout.py, for the heads that forecast here. */
+/** What a predicted distribution says: engines/heads/readout.py. */
 
 import type { Head } from "../spec.ts";
+import { countAt } from "./counts.ts";
 
 const FLOOR = 1e-3;
 const LEAST_FREEDOM = 2;
+const LEAST_MEAN = 1e-6;
 
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 
@@ -11,6 +13,7 @@ const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Ma
 export const DRAWS: Readonly<Record<string, number>> = {
   gaussian: 2,
   student_t: 2,
+  negative_binomial: 1,
   mixture: 3,
   quantiles: 1,
 };
@@ -21,14 +24,15 @@ export function* valuesOf(head: Head, raw: Float32Array): Generator<Float32Array
   for (let h = 0; h < head.horizon; h++) yield raw.subarray(h * size, (h + 1) * size);
 }
 
-/** The mean of one value's distribution; of quantiles by trapezia. */
-export function meanOf(head: Head, raw: Float32Array): number {
+/** The mean of one value's distribution; of quantiles by trapezia. `scale`: of the series, for counts. */
+export function meanOf(head: Head, raw: Float32Array, scale: number): number {
   if (head.kind === "quantiles") {
     const found = quantileValues(raw);
     let sum = 0;
     for (let n = 0; n < 50; n++) sum += at(head.levels, found, (n + 0.5) / 50);
     return sum / 50;
   }
+  if (head.kind === "negative_binomial") return scale * softplus(raw[0]!) + LEAST_MEAN;
   if (head.kind !== "mixture") return raw[0]!;
   const shares = sharesOf(raw);
   return shares.reduce((sum, share, k) => sum + share * raw[shares.length + k]!, 0);
@@ -40,9 +44,15 @@ export function quantilesOf(head: Head, raw: Float32Array, levels: readonly numb
   return levels.map((level) => at(head.levels, found, level));
 }
 
-/** One number drawn from one value's distribution, from `DRAWS` uniform ones. */
-export function draw(head: Head, raw: Float32Array, u: ArrayLike<number>): number {
+/**
+ * One number drawn from one value's distribution, from `DRAWS` uniform ones. `scale`: of the series,
+ * for counts.
+ */
+export function draw(head: Head, raw: Float32Array, u: ArrayLike<number>, scale: number): number {
   if (head.kind === "quantiles") return at(head.levels, quantileValues(raw), u[0]!);
+  if (head.kind === "negative_binomial") {
+    return countAt(u[0]!, meanOf(head, raw, scale), softplus(raw[1]!) + LEAST_MEAN);
+  }
   const angle = Math.cos(2 * Math.PI * u[1]!);
   const log = Math.log1p(-u[0]!);
   if (head.kind === "mixture") {

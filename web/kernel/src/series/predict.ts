@@ -112,8 +112,9 @@ export class Predictor {
     for (const one of [...valuesOf(head, raw)].slice(0, steps)) {
       const h = mean.length;
       const back = anchor(this.encoding, z.length - 1, h + 1, valueAt);
-      const undone = (value: number): number => centre + scale * (back + value);
-      mean.push(undone(meanOf(head, one)));
+      const undone = (value: number): number =>
+        this.encoding.counts ? value : centre + scale * (back + value);
+      mean.push(undone(meanOf(head, one, scale)));
       if (head.kind === "quantiles") {
         quantiles.push(quantilesOf(head, one, levels).map(undone));
         continue;
@@ -121,7 +122,7 @@ export class Predictor {
       const u = this.uniforms(h, drawing);
       const size = u.length / paths;
       const drawn = Float64Array.from({ length: paths }, (_, p) =>
-        undone(draw(head, one, u.subarray(p * size, (p + 1) * size))),
+        undone(draw(head, one, u.subarray(p * size, (p + 1) * size), scale)),
       ).sort();
       quantiles.push(levels.map((level) => quantileOf(drawn, level)));
     }
@@ -138,6 +139,7 @@ export class Predictor {
     drawing: Drawing,
   ): Predicted {
     const { head } = this.network.spec;
+    const { counts } = this.encoding;
     const { paths } = drawing;
     const [length, steps, width] = [row.z.length, stamps.length, head.vocabulary_size];
     const wide = featureCount(this.encoding);
@@ -157,13 +159,15 @@ export class Predictor {
       for (let p = 0; p < paths; p++) {
         const [t, valueAt] = [length + step, valueOf(p)];
         const one = step ? raw.subarray(p * width, (p + 1) * width) : raw;
-        const next =
-          draw(head, one, u.subarray(p * size, (p + 1) * size)) +
-          anchor(this.encoding, t - 1, 1, valueAt);
+        const value = draw(head, one, u.subarray(p * size, (p + 1) * size), row.scale);
+        const next = counts
+          ? (value - row.centre) / row.scale
+          : value + anchor(this.encoding, t - 1, 1, valueAt);
         // A model that runs away is held where numbers still are numbers.
         const held = Math.min(1e6, Math.max(-1e6, next));
         z[step * paths + p] = held;
-        drawn[p] = row.centre + row.scale * z[step * paths + p]!;
+        const said = row.centre + row.scale * z[step * paths + p]!;
+        drawn[p] = counts ? Math.round(said) : said;
         if (step + 1 === steps) continue;
         const read = { seen: true, next: stamps[step + 1]!, fixed: row.fixed };
         writeInputs(inputs, p * wide, this.encoding, read, t, valueAt);
