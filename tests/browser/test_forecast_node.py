@@ -21,6 +21,7 @@ from recurra.tasks.series.forecaster import Forecaster
 from recurra.tasks.series.metrics import seasonal_naive
 from recurra.tasks.series.model import SeriesModel
 from recurra.tasks.series.options import ColumnOptions
+from recurra.tasks.series.panel import Panel
 from recurra.tasks.series.read import read_panel
 from tests.browser.conftest import run
 
@@ -234,12 +235,99 @@ def test_drawn_futures_agree_in_distribution(
         assert means.max() < (1e-5 if direct else 0.12), means.max()
 
 
-def test_models_that_are_not_asked_here_are_refused(node: str, dist: Path, tmp_path: Path) -> None:
-    source, path = tmp_path / "sold.csv", tmp_path / "model.safetensors"
-    source.write_text(
-        "unique_id,ds,y,sale\n" + "".join(f"a,{d},{d.day % 4},{d.day % 2}\n" for d in days(60))
+def sold(tmp_path: Path) -> Path:
+    """A long table with covariates of every kind, some missing, one series later than the other."""
+    path = tmp_path / "sold.csv"
+    rng = np.random.default_rng(4)
+    rows = ["unique_id,ds,y,price,sale,region,size"]
+    for name, region, size, first in (("a", "north", 3, 0), ("b", "south", 12.5, 30)):
+        for n, day in enumerate(days(120)[first:]):
+            sale = n % 9 < 2
+            y = "" if n % 31 == 7 else f"{20 + 8 * sale + n % 7 + rng.normal():.3f}"
+            price = "" if n % 17 == 3 else f"{5 - 2 * sale + 0.01 * n:.2f}"
+            rows.append(f"{name},{day},{y},{price},{int(sale)},{region},{size}")
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+COVARIATES = ColumnOptions(past=("price",), future=("sale",), static=("region", "size"))
+
+
+def held_out(panel: Panel, steps: int) -> dict[str, Any]:
+    """Return what is known of the steps that are held out."""
+    return {one.name: one.future[-steps:] for one in panel.series}
+
+
+@pytest.mark.parametrize("layout", ["long", "wide"])
+def test_covariates_are_read_as_in_python(
+    node: str, dist: Path, tmp_path: Path, layout: str
+) -> None:
+    source, columns = sold(tmp_path), COVARIATES
+    if layout == "wide":
+        source, columns = tmp_path / "wide.csv", ColumnOptions(past=("price",), future=("sale",))
+        source.write_text("ds,north,south,price,sale\n" + "".join(
+            f"{day},{n % 7},{30 + n % 5},{n % 11},{int(n % 6 < 2)}\n"
+            for n, day in enumerate(days(90))))  # fmt: skip
+    path = tmp_path / "model.safetensors"
+    model = trained(path, source, columns, head="quantiles", direct=True, sizes=(7,))
+    panel = read_panel(source, columns).panel
+    (found,) = answered(node, dist, tmp_path, [
+        {"model": str(path), "name": source.name, "text": source.read_text(), "levels": LEVELS,
+         "held_out": True}])  # fmt: skip
+    assert "error" not in found, found
+    want = model.forecast(
+        panel.without_last(model.horizon), levels=LEVELS, ahead=held_out(panel, model.horizon)
     )
-    trained(path, source, ColumnOptions(past=("sale",)), sizes=(4,), steps=3)
-    one = {"model": str(path), "name": "sold.csv", "text": source.read_text()}
-    (covariates,) = answered(node, dist, tmp_path, [one])
-    assert "reads sale beside the series" in covariates["error"]
+    for s, (one, mine) in enumerate(zip(panel.series, found["series"], strict=True)):
+        bound = BOUND * np.nanmax(np.abs(one.y))
+        np.testing.assert_allclose(mine["mean"], want.forecast.mean[s], rtol=0, atol=bound)
+        np.testing.assert_allclose(
+            mine["quantiles"], want.forecast.quantiles[s], rtol=0, atol=bound
+        )
+    scores = evaluate(model, panel)
+    assert found["evaluation"]["model"]["mase"] == pytest.approx(scores.model.mase, rel=1e-4)
+    held = memory(Loaded(model), panel, None)
+    for mine, theirs in zip(found["memory"]["layers"], held.layers, strict=True):
+        np.testing.assert_allclose(mine["values"], theirs.values, rtol=0, atol=2e-4)
+
+
+def test_covariates_are_read_step_by_step(node: str, dist: Path, tmp_path: Path) -> None:
+    path, source = tmp_path / "model.safetensors", sold(tmp_path)
+    model = trained(path, source, COVARIATES, head="gaussian", sizes=(7,), steps=150)
+    panel = read_panel(source, COVARIATES).panel
+    (found,) = answered(node, dist, tmp_path, [
+        {"model": str(path), "name": source.name, "text": source.read_text(), "paths": 4000,
+         "held_out": True}])  # fmt: skip
+    want = model.forecast(
+        panel.without_last(model.horizon), levels=[0.1, 0.5, 0.9], paths=4000,
+        ahead=held_out(panel, model.horizon),
+    )  # fmt: skip
+    for s, mine in enumerate(found["series"]):
+        theirs = want.forecast.quantiles[s]
+        spread = (theirs[:, 2] - theirs[:, 0])[:, None]
+        assert (np.abs(np.array(mine["quantiles"]) - theirs) / spread).max() < 0.12
+
+
+def test_covariates_that_are_missing_are_named_as_in_python(
+    node: str, dist: Path, tmp_path: Path
+) -> None:
+    path, source = tmp_path / "model.safetensors", sold(tmp_path)
+    model = trained(path, source, COVARIATES, sizes=(4,), steps=3)
+    text = source.read_text()
+    lines = [line.split(",") for line in text.splitlines()]
+    cases = {
+        "ahead": text,
+        "column": text.replace("sale", "sold"),
+        "single": "\n".join(",".join(row[1:5]) for row in lines[:121]),
+        "words": text.replace(",12.5\n", ",large\n").replace(",3\n", ",small\n"),
+    }
+    found = answered(node, dist, tmp_path, [
+        {"model": str(path), "name": "sold.csv", "text": one, "held_out": name != "ahead"}
+        for name, one in cases.items()])  # fmt: skip
+    for (name, one), mine in zip(cases.items(), found, strict=True):
+        told = document(tmp_path, "sold.csv", one)
+        with pytest.raises(RecurraError) as refusal:
+            panel = read_panel(told, COVARIATES).panel
+            ahead = None if name == "ahead" else held_out(panel, model.horizon)
+            model.forecast(panel, ahead=ahead)
+        assert mine.get("error") == str(refusal.value).replace(told.name, "sold.csv"), name

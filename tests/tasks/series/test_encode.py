@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from recurra.core.errors import ConfigError
 from recurra.learning.events import Validated
 from recurra.tasks.series.encode import encode_series, fill, scale_of
 from recurra.tasks.series.encoding import choose_encoding
@@ -92,10 +93,10 @@ def test_a_validation_reads_no_further_than_the_last_forecast_it_asks_for(option
     assert positions.tolist() == list(range(QUICK["window"] - 1, QUICK["window"] - 1 + asked))
     assert positions[-1] == len(weights) - 1
     assert window.tokens == weights.shape[0] * weights.shape[1]
-    held, wanted_there = task.options.held_out, weights.sum(axis=-1)[positions]
+    held, there = options["validation"], weights.sum(axis=-1)[positions]
     ahead = task.encoding.horizon
     expected = [min(ahead, held - n) for n in range(asked)]
-    assert (wanted_there == np.array(expected)[:, None]).all()
+    assert (there == np.array(expected)[:, None]).all()
 
 
 def test_validations_of_many_series_are_as_far_apart_as_their_share_of_the_time_allows():
@@ -159,3 +160,17 @@ def test_holes_are_filled_with_the_season_before():
     z = np.array([1.0, 2.0, 3.0, np.nan, np.nan, 6.0, np.nan])
     assert fill(z, 3).tolist() == [1, 2, 3, 1, 2, 6, 1]
     assert fill(z, 1).tolist() == [1, 2, 3, 3, 3, 6, 6]
+
+
+def test_what_is_said_of_a_whole_series_may_be_missing_but_is_no_word_for_a_number():
+    sizes = np.repeat([1.0, 3.0, np.nan], 10)
+    names = np.repeat(np.array(["a", "b", "c"], object), 10)
+    data = build_panel(names, None, np.arange(30.0), static={"size": sizes})
+    encoding = choose_encoding(data, SeriesOptions(horizon=2, season=1))
+    fixed = [
+        encode_series(one, encoding, static=static).fixed[-1]
+        for one, static in zip(data.series, data.static, strict=True)
+    ]
+    assert fixed == pytest.approx([-1, 1, 0])
+    with pytest.raises(ConfigError, match="size is 'large', but this model learned numbers"):
+        encode_series(data.series[0], encoding, static={"size": "large"})

@@ -7,6 +7,7 @@ import { frequencyText, stampText } from "../src/series/dates.ts";
 import { Forecaster } from "../src/series/forecaster.ts";
 import { COLUMNS, readPanel } from "../src/series/layouts.ts";
 import { seasonalNaive } from "../src/series/measures.ts";
+import { withoutLast, type Series } from "../src/series/panel.ts";
 import type { Columns } from "../src/series/layouts.ts";
 
 interface Case {
@@ -20,6 +21,8 @@ interface Case {
   levels?: number[];
   paths?: number;
   seed?: number;
+  /** Forecast the last steps, rather than what comes next. */
+  held_out?: boolean;
 }
 
 const [, , cases = "", modules = ""] = argv;
@@ -53,7 +56,9 @@ for (const one of JSON.parse(readFileSync(cases, "utf8")) as Case[]) {
       continue;
     }
     const steps = one.steps ?? model.horizon;
-    const found = model.forecast(panel, steps, levels, { seed, paths });
+    const cut = (series: Series) => (one.held_out ? withoutLast(series, steps) : series);
+    const history = { ...panel, series: panel.series.map(cut) };
+    const found = model.forecast(history, steps, levels, { seed, paths });
     results.push({
       series: found.map((forecast) => ({
         ...forecast,

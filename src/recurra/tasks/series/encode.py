@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from recurra.core.errors import ConfigError
 from recurra.formats.dates import Frequency
 from recurra.tasks.series.encoding import DAY, WEEK, YEAR, Encoding
 from recurra.tasks.series.panel import Series
@@ -134,14 +135,24 @@ def calendar_of(stamps: Array, encoding: Encoding) -> Array:
 
 
 def _static(static: Any, encoding: Encoding) -> list[float]:
+    """Return what is said of a whole series as numbers; what is missing is as it usually is.
+
+    Raises: `ConfigError` for words where the model learned numbers.
+    """
     found: list[float] = []
     place = encoding.past + encoding.future
     for name, categories in encoding.static:
         value = None if static is None else static.get(name)
         if categories:
             found += [float(str(value) == category) for category in categories]
-        else:
-            number = encoding.means[place] if value is None else float(value)
-            found.append((number - encoding.means[place]) / encoding.deviations[place])
-            place += 1
+            continue
+        try:
+            number = np.nan if value is None else float(value)
+        except ValueError:
+            raise ConfigError(
+                f"{name} is {str(value)!r}, but this model learned numbers there.", "static"
+            ) from None
+        said = (number - encoding.means[place]) / encoding.deviations[place]
+        found.append(float(np.nan_to_num(said)))
+        place += 1
     return found

@@ -1,8 +1,9 @@
 /** Series on their own scale, and what a position reads: tasks/series/encode.py and windows.py. */
 
+import { configError } from "../errors.ts";
 import { calendarOf, stampsAfter, type Frequency } from "./dates.ts";
 import { quantileOf } from "./heads.ts";
-import type { Series } from "./panel.ts";
+import type { Cell, Series } from "./panel.ts";
 
 /** Settled when a model learned, and kept with it. */
 export interface Encoding {
@@ -15,6 +16,14 @@ export interface Encoding {
   /** Values are counts, which are predicted as they are. */
   counts: boolean;
   masked: boolean;
+  /** Covariates known up to now, and into the future. */
+  past: number;
+  future: number;
+  /** Those of a whole series: the column, and its categories; none for a number. */
+  static: readonly (readonly [string, readonly string[]])[];
+  /** Of past, future and numeric static covariates, in this order. */
+  means: readonly number[];
+  deviations: readonly number[];
 }
 
 /** A series on its own scale. */
@@ -27,13 +36,20 @@ export interface Scaled {
   scale: number;
   /** Times of the steps after each position. */
   next: Float64Array;
+  /** Covariates, a column each; those of the future go on as far as they are known. */
+  past: readonly Float64Array[];
+  future: readonly Float64Array[];
+  /** Level, and what is said of the whole series. */
   fixed: readonly number[];
 }
 
 /** How many numbers a position reads. */
-export function featureCount({ season, horizon, lags, calendar, masked }: Encoding): number {
+export function featureCount(encoding: Encoding): number {
+  const { season, horizon, lags, calendar, masked, past, future } = encoding;
   const lagged = lags.reduce((sum, lag) => sum + Math.min(horizon, lag), 0);
-  return (season > 1 ? 2 : 1) + 1 + Number(masked) + lagged + 2 * calendar.length + 2;
+  const fixed = encoding.static.reduce((sum, [, categories]) => sum + (categories.length || 1), 2);
+  const beside = 2 * calendar.length + past + future * horizon;
+  return (season > 1 ? 2 : 1) + 1 + Number(masked) + lagged + beside + fixed;
 }
 
 const mean = (values: Float64Array): number => values.reduce((a, b) => a + b, 0) / values.length;
@@ -75,6 +91,11 @@ export function encodeSeries(series: Series, encoding: Encoding, frequency: Freq
     const before = t >= encoding.season ? z[t - encoding.season]! : NaN;
     z[t] = Number.isFinite(before) ? before : t ? z[t - 1]! : 0;
   });
+  const scaled = (column: Float64Array, n: number): Float64Array =>
+    column.map((value) => {
+      const found = (value - encoding.means[n]!) / encoding.deviations[n]!;
+      return Number.isNaN(found) ? 0 : found;
+    });
   const next = new Float64Array(y.length);
   next.set(stamps.subarray(1));
   next.set(stampsAfter(frequency, stamps.at(-1)!, 1), y.length - 1);
@@ -84,8 +105,47 @@ export function encodeSeries(series: Series, encoding: Encoding, frequency: Freq
     centre,
     scale,
     next,
-    fixed: [Math.asinh(centre / scale) / 4, Math.log(scale + 1e-30) / 10],
+    past: series.past.map(scaled),
+    future: series.future.map((column, n) => scaled(column, encoding.past + n)),
+    fixed: [
+      Math.asinh(centre / scale) / 4,
+      Math.log(scale + 1e-30) / 10,
+      ...fixedOf(series, encoding),
+    ],
   };
+}
+
+/** What is said of a whole series, as numbers. Throws ConfigError for words in place of a number. */
+function fixedOf({ fixed }: Series, encoding: Encoding): number[] {
+  let place = encoding.past + encoding.future;
+  return encoding.static.flatMap(([column, categories]) => {
+    const said = fixed.get(column);
+    if (categories.length) {
+      return categories.map((one) => Number(said !== undefined && asText(said) === one));
+    }
+    if (typeof said === "string") {
+      throw configError(`${column} is '${said}', but this model learned numbers there.`, "static");
+    }
+    const [mean, deviation] = [encoding.means[place]!, encoding.deviations[place]!];
+    place += 1;
+    // What is missing is as it usually is.
+    return [((said || said === 0 ? said : mean) - mean) / deviation];
+  });
+}
+
+/** A cell as Python writes it: whole numbers of a column of numbers with a point. */
+const asText = (cell: Cell): string =>
+  typeof cell === "number" && Number.isInteger(cell) ? `${cell}.0` : String(cell);
+
+/** What a position reads beside values. */
+export interface Beside {
+  seen: boolean;
+  /** Time of the step after it. */
+  next: number;
+  /** Covariates: as they were last seen, and of h steps after it. */
+  past: readonly number[];
+  future: (h: number) => readonly number[];
+  fixed: readonly number[];
 }
 
 /**
@@ -96,7 +156,7 @@ export function writeInputs(
   x: Float32Array,
   at: number,
   encoding: Encoding,
-  row: { seen: boolean; next: number; fixed: readonly number[] },
+  row: Beside,
   t: number,
   valueAt: (t: number) => number,
 ): void {
@@ -116,6 +176,10 @@ export function writeInputs(
   }
   if (masked) x[at++] = Number(row.seen);
   if (calendar.length) for (const part of calendarOf(row.next, calendar)) x[at++] = part;
+  for (const value of row.past) x[at++] = value;
+  if (encoding.future) {
+    for (let h = 1; h <= horizon; h++) for (const value of row.future(h)) x[at++] = value;
+  }
   for (const part of row.fixed) x[at++] = part;
 }
 

@@ -6,7 +6,7 @@ import { readModel, type ModelDocument, type ModelFile } from "../model-file.ts"
 import { Network } from "../network.ts";
 import { features, parameterCount } from "../spec.ts";
 import { stampsAfter } from "./dates.ts";
-import { encodeSeries, featureCount, type Encoding } from "./encoding.ts";
+import { encodeSeries, featureCount, type Encoding, type Scaled } from "./encoding.ts";
 import { DRAWS, quantileOf } from "./heads.ts";
 import { COLUMNS, type Columns } from "./layouts.ts";
 import { NINE, score, seasonalNaive, type Scores } from "./measures.ts";
@@ -35,6 +35,9 @@ export interface Evaluation {
 
 type Json = Record<string, unknown>;
 
+/** Of a model that reads nothing beside the series. */
+const PLAIN = { past: 0, future: 0, static: [], means: [], deviations: [] };
+
 export class Forecaster {
   readonly network: Network;
   readonly document: ModelDocument;
@@ -43,6 +46,8 @@ export class Forecaster {
   readonly horizon: number;
   /** How tables were read when it learned. */
   readonly columns: Columns;
+  /** What it reads beside the series. */
+  readonly covariates: Pick<Columns, "past" | "future" | "static">;
   private readonly predictor: Predictor;
   private readonly calibration: readonly number[];
 
@@ -53,7 +58,7 @@ export class Forecaster {
       throw formatError(`${name}: this is a model of ${String(task.kind)}, not of series.`);
     }
     const { spec } = file;
-    const encoding = { ...(task.encoding as Encoding | undefined) } as Encoding & Json;
+    const encoding = { ...PLAIN, ...(task.encoding as Encoding | undefined) } as Encoding & Json;
     const options = (task.options ?? {}) as Record<string, Json | undefined>;
     const horizon = options.series?.horizon;
     const whole = (value: unknown): boolean => Number.isInteger(value) && Number(value) > 0;
@@ -63,16 +68,12 @@ export class Forecaster {
       !whole(horizon) ||
       !Array.isArray(encoding.lags) ||
       !encoding.lags.every(whole) ||
-      !Array.isArray(encoding.calendar)
+      !Array.isArray(encoding.calendar) ||
+      !Array.isArray(encoding.static) ||
+      !Array.isArray(encoding.means) ||
+      !Array.isArray(encoding.deviations)
     ) {
       throw formatError(`${name}: the model's task does not say how series are read.`);
-    }
-    const covariates = [task.past, task.future, task.static].flat().filter(Boolean);
-    if (covariates.length) {
-      throw formatError(
-        `${name}: this model reads ${covariates.join(", ")} beside the series; such models forecast ` +
-          "on your computer, not in the browser alone.",
-      );
     }
     const counts = spec.head.kind === "negative_binomial";
     if (
@@ -94,6 +95,16 @@ export class Forecaster {
         `${name}: this model reads dates written as ${String(columns.date_format)}; the browser ` +
           "alone reads ISO dates and whole numbers.",
       );
+    }
+    const named = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
+    this.covariates = {
+      past: named(task.past),
+      future: named(task.future),
+      static: encoding.static.map(([column]) => column),
+    };
+    const { past, future } = this.covariates;
+    if (past.length !== encoding.past || future.length !== encoding.future) {
+      throw formatError(`${name}: the model's task does not say which covariates it reads.`);
     }
     this.encoding = encoding;
     this.horizon = Number(horizon);
@@ -138,11 +149,20 @@ export class Forecaster {
         "horizon",
       );
     }
+    for (const { name, y, future } of panel.series) {
+      const given = Math.min(...future.map((column) => column.length)) - y.length;
+      if (!(given < steps)) continue;
+      throw configError(
+        `this model reads ${this.covariates.future.join(", ")} of the future, but for series ` +
+          `'${name}' ${given} of ${steps} steps are given.`,
+        "future",
+      );
+    }
     const asked = levels.map((level) => this.level(level));
     const stamps = panel.series.map((one) =>
       stampsAfter(panel.frequency, one.stamps.at(-1)!, steps),
     );
-    const rows = panel.series.map((one) => encodeSeries(one, this.encoding, panel.frequency));
+    const rows = this.encode(panel);
     const drawing = { paths, seed, lane: first };
     const found = this.predictor.predict(rows, stamps, asked, drawing);
     return found.map((one, n) => ({ name: panel.series[n]!.name, stamps: stamps[n]!, ...one }));
@@ -183,7 +203,7 @@ export class Forecaster {
 
   /** What every memory cell held while one series was read, its last `MEMORY` steps. */
   memory(panel: Panel): { shown: number; layers: { units: number; values: number[] }[] } {
-    const row = encodeSeries(panel.series[0]!, this.encoding, panel.frequency);
+    const row = this.encode(panel)[0]!;
     const length = row.z.length;
     const start = Math.max(0, length - MEMORY);
     let state = this.network.zeroState(1);
@@ -203,6 +223,24 @@ export class Forecaster {
       ),
     }));
     return { shown: length - start, layers };
+  }
+
+  /** Bring series to what the network reads. Throws ConfigError where they lack a covariate. */
+  private encode({ series, frequency }: Panel): Scaled[] {
+    const { past, future, fixed } = series[0]!;
+    const { covariates } = this;
+    for (const [what, missing] of [
+      ["past", covariates.past[past.length]],
+      ["future", covariates.future[future.length]],
+      ["static", covariates.static.find((column) => !fixed.has(column))],
+    ]) {
+      if (missing === undefined) continue;
+      throw configError(
+        `this model reads the ${what} covariate '${missing}', which the data lack.`,
+        what,
+      );
+    }
+    return series.map((one) => encodeSeries(one, this.encoding, frequency));
   }
 
   /** The level at which the share `level` of held-out values really fell below. */

@@ -21,6 +21,10 @@ export interface Columns {
   target_column: string;
   layout: string;
   frequency: string | null;
+  /** Covariates: known up to now, into the future, and of a whole series. */
+  past: readonly string[];
+  future: readonly string[];
+  static: readonly string[];
 }
 
 export const COLUMNS: Columns = {
@@ -29,6 +33,9 @@ export const COLUMNS: Columns = {
   target_column: "y",
   layout: "auto",
   frequency: null,
+  past: [],
+  future: [],
+  static: [],
 };
 
 type Layout = (table: Table, columns: Columns) => Rows;
@@ -90,12 +97,25 @@ function times(table: Table, column: number): Rows["stamps"] {
   return { values: parseDates(cells, `${table.name}, ${title(table, column)}`), dated: true };
 }
 
+/** The columns that are read beside the values. */
+function covariates(table: Table, columns: Columns): Pick<Rows, "past" | "future"> {
+  const read = (name: string): Float64Array => numbers(table, place(table, name));
+  return { past: columns.past.map(read), future: columns.future.map(read) };
+}
+
 const long: Layout = (table, columns) => ({
   ids: table.columns[place(table, columns.id_column)]!,
   stamps: table.header?.includes(columns.time_column)
     ? times(table, place(table, columns.time_column))
     : null,
   y: numbers(table, place(table, columns.target_column)),
+  ...covariates(table, columns),
+  fixed: new Map(
+    columns.static.map((name) => {
+      const cells = table.columns[place(table, name)]!;
+      return [name, numeric(cells) ? numbers(table, place(table, name)) : cells];
+    }),
+  ),
 });
 
 const single: Layout = (table, columns) => {
@@ -109,16 +129,21 @@ const single: Layout = (table, columns) => {
   const name = header[target];
   const shown = name && name !== columns.target_column ? name : "series";
   const y = numbers(table, target);
-  return { ids: Array.from(y, () => shown), stamps, y };
+  return { ids: Array.from(y, () => shown), stamps, y, ...covariates(table, columns) };
 };
 
-/** A column a series. */
+/** A column a series; columns named as covariates belong to all of them. */
 const wide: Layout = (table, columns) => {
   const first = table.columns[0]!;
   let timed = table.header?.indexOf(columns.time_column) ?? -1;
   if (timed < 0 && (looksDated(first[0]!) || (table.header && rises(first)))) timed = 0;
+  const shared = new Set([...columns.past, ...columns.future]);
   const chosen = table.columns.flatMap((cells, n) =>
-    n !== timed && cells.some((cell) => !MISSING.has(cell.toLowerCase())) ? [n] : [],
+    n !== timed &&
+    !shared.has(title(table, n)) &&
+    cells.some((cell) => !MISSING.has(cell.toLowerCase()))
+      ? [n]
+      : [],
   );
   if (!chosen.length) {
     throw formatError(`${table.name} has no column of values beside the times.`);
@@ -129,19 +154,18 @@ const wide: Layout = (table, columns) => {
       ? times(table, timed)!
       : { values: Float64Array.from({ length: count }, (_, n) => n), dated: false };
   const all = chosen.map((n) => numbers(table, n));
+  const again = (column: Float64Array): Float64Array =>
+    Float64Array.from({ length: count * all.length }, (_, n) => column[n % count]!);
+  const { past, future } = covariates(table, columns);
   return {
     ids: chosen.flatMap((n) => new Array<string>(count).fill(title(table, n))),
-    stamps: {
-      values: Float64Array.from(
-        { length: count * all.length },
-        (_, n) => stamps.values[n % count]!,
-      ),
-      dated: stamps.dated,
-    },
+    stamps: { values: again(stamps.values), dated: stamps.dated },
     y: Float64Array.from(
       { length: count * all.length },
       (_, n) => all[Math.floor(n / count)]![n % count]!,
     ),
+    past: past!.map(again),
+    future: future!.map(again),
   };
 };
 

@@ -19,7 +19,16 @@ export interface Series {
   y: Float64Array;
   /** Whole numbers, or seconds since 1970. */
   stamps: Float64Array;
+  /** Covariates known up to now, a column each, NaN where missing. */
+  past: readonly Float64Array[];
+  /** Those known into the future, likewise; longer than y where some of it is known. */
+  future: readonly Float64Array[];
+  /** What is said of the whole series, by the name of the column. */
+  fixed: ReadonlyMap<string, Cell>;
 }
+
+/** What stands in a column of numbers, or of words. */
+export type Cell = number | string;
 
 export interface Panel {
   series: Series[];
@@ -35,14 +44,19 @@ export interface Rows {
   /** null: rows are in order. */
   stamps: { values: Float64Array; dated: boolean } | null;
   y: Float64Array;
+  past?: readonly Float64Array[];
+  future?: readonly Float64Array[];
+  fixed?: ReadonlyMap<string, readonly Cell[] | Float64Array>;
 }
 
 const said = (number: number): string => number.toLocaleString("en-US");
 
-/** The series without their last steps; too short ones keep one value. */
+/** A series without its last steps, of which the future covariates are known; it keeps one value. */
 export function withoutLast(series: Series, steps: number): Series {
   const kept = Math.max(1, series.y.length - steps);
-  return { ...series, y: series.y.subarray(0, kept), stamps: series.stamps.subarray(0, kept) };
+  const cut = (column: Float64Array): Float64Array => column.subarray(0, kept);
+  const { y, stamps, past } = series;
+  return { ...series, y: cut(y), stamps: cut(stamps), past: past.map(cut) };
 }
 
 /** Make a panel. Throws FormatError for values and times that cannot be, ConfigError for the frequency. */
@@ -69,11 +83,19 @@ export function buildPanel(rows: Rows, where: string, wanted: string | null): Pa
   }
   const parts: number[][] = names.map(() => []);
   for (const row of order) parts[ids[row]!]!.push(row);
-  const whole = parts.map((part, n) => ({
-    name: names[n]!,
-    y: Float64Array.from(part, (row) => y[row]!),
-    stamps: Float64Array.from(part, (row) => stamps[row]!),
-  }));
+  const { past = [], future = [], fixed = new Map<string, readonly Cell[]>() } = rows;
+  const whole = parts.map((part, n): Series => {
+    const taken = (column: Float64Array): Float64Array =>
+      Float64Array.from(part, (row) => column[row]!);
+    return {
+      name: names[n]!,
+      y: taken(y),
+      stamps: taken(stamps),
+      past: past.map(taken),
+      future: future.map(taken),
+      fixed: new Map(Array.from(fixed, ([name, column]) => [name, column[part[0]!]!])),
+    };
+  });
   refuse(whole, dated, where);
   let frequency = wanted
     ? parseFrequency(wanted)
@@ -134,16 +156,14 @@ function refuse(series: readonly Series[], dated: boolean, where: string): void 
 }
 
 /** A series from its first to its last value; null where it has none. */
-function onGrid(
-  { name, y, stamps }: Series,
-  grid: Frequency,
-  dated: boolean,
-  where: string,
-): Series | null {
-  const first = y.findIndex(Number.isFinite);
+function onGrid(found: Series, grid: Frequency, dated: boolean, where: string): Series | null {
+  const { name } = found;
+  const first = found.y.findIndex(Number.isFinite);
   if (first < 0) return null;
-  const end = y.findLastIndex(Number.isFinite) + 1;
-  [y, stamps] = [y.slice(first, end), stamps.slice(first, end)];
+  const end = found.y.findLastIndex(Number.isFinite) + 1;
+  const part = (column: Float64Array): Float64Array => column.slice(first, end);
+  const [y, stamps] = [part(found.y), part(found.stamps)];
+  const [past, future] = [found.past.map(part), found.future.map(part)];
   const start = position(grid, stamps[0]!);
   const places = Array.from(stamps, (stamp) => position(grid, stamp) - start);
   const close = places.findIndex((place, n) => n > 0 && place === places[n - 1]);
@@ -161,14 +181,19 @@ function onGrid(
         `places (${frequencyText(grid)}); give the frequency that it really has.`,
     );
   }
-  if (length === y.length) return { name, y, stamps };
-  const whole = new Float64Array(length).fill(NaN);
+  if (length === y.length) return { ...found, y, stamps, past, future };
+  const spread = (column: Float64Array, into = new Float64Array(length).fill(NaN)) => {
+    places.forEach((place, n) => (into[place] = column[n]!));
+    return into;
+  };
   const times = new Float64Array(length);
   times[0] = stamps[0]!;
   times.set(stampsAfter(grid, stamps[0]!, length - 1), 1);
-  places.forEach((place, n) => {
-    whole[place] = y[n]!;
-    times[place] = stamps[n]!;
-  });
-  return { name, y: whole, stamps: times };
+  return {
+    ...found,
+    y: spread(y),
+    stamps: spread(stamps, times),
+    past: past.map((column) => spread(column)),
+    future: future.map((column) => spread(column)),
+  };
 }

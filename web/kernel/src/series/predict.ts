@@ -71,8 +71,14 @@ export class Predictor {
       if (start >= from && start < to) resets[(start - from) * batch + b] = 1;
       for (let t = Math.max(from, start); t < to; t++) {
         const place = t - start;
-        const { fixed } = row;
-        const one = { seen: row.seen[place] === 1, next: row.next[place]!, fixed };
+        const one = {
+          seen: row.seen[place] === 1,
+          next: row.next[place]!,
+          past: row.past.map((column) => column[place]!),
+          // What is not known is as it usually is.
+          future: (h: number) => row.future.map((column) => column[place + h] ?? 0),
+          fixed: row.fixed,
+        };
         writeInputs(inputs, ((t - from) * batch + b) * wide, this.encoding, one, place, valueAt);
       }
     });
@@ -156,6 +162,14 @@ export class Predictor {
       const size = u.length / paths;
       const inputs = new Float32Array(paths * wide);
       const drawn = new Float64Array(paths);
+      // What is known of the past only stays as it was last seen.
+      const beside = {
+        seen: true,
+        past: row.past.map((column) => column[length - 1]!),
+        future: (h: number) =>
+          row.future.map((column) => column[length + step + h] ?? column.at(-1) ?? 0),
+        fixed: row.fixed,
+      };
       for (let p = 0; p < paths; p++) {
         const [t, valueAt] = [length + step, valueOf(p)];
         const one = step ? raw.subarray(p * width, (p + 1) * width) : raw;
@@ -169,7 +183,7 @@ export class Predictor {
         const said = row.centre + row.scale * z[step * paths + p]!;
         drawn[p] = counts ? Math.round(said) : said;
         if (step + 1 === steps) continue;
-        const read = { seen: true, next: stamps[step + 1]!, fixed: row.fixed };
+        const read = { ...beside, next: stamps[step + 1]! };
         writeInputs(inputs, p * wide, this.encoding, read, t, valueAt);
       }
       mean.push(drawn.reduce((a, b) => a + b) / paths);
