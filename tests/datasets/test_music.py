@@ -12,11 +12,13 @@ from click.testing import CliRunner
 
 from recurra.cli.data import data
 from recurra.core.errors import ConfigError, FormatError, ResourceError
-from recurra.datasets import files, music, music_catalogue, registry
+from recurra.datasets import files, music, registry
 from recurra.datasets.catalogue import CATALOGUE, Dataset
 from recurra.datasets.music_catalogue import MUSIC
+from recurra.datasets.shelves import find
 from recurra.tasks.music.reading import find_files, read_music
 from recurra.tasks.music.training import prepare
+from tests.shelving import put
 
 TUNE = b"X:1\nM:4/4\nL:1/8\nK:G\nG2A2 B2c2|d2e2 f2g2|g8|]\n"
 BOOKS = [TUNE, TUNE.replace(b"K:G", b"K:D").replace(b"g8", b"d8")]
@@ -45,8 +47,7 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def offer(monkeypatch: pytest.MonkeyPatch, *sets: Dataset) -> None:
-    for place in (music, music_catalogue, registry):
-        monkeypatch.setattr(place, "MUSIC", (*MUSIC, *sets))
+    put(monkeypatch, "music", (*MUSIC, *sets))
 
 
 def by_hand(places: Path, *, packed: bool = False) -> list[str]:
@@ -176,4 +177,4 @@ def test_the_command_line_lists_describes_and_gets_music(places: Path) -> None:
 def test_what_music21_ships_is_what_the_catalogue_says(name: str) -> None:
     pytest.importorskip("music21")
     paths = music.get_music(name)
-    assert sum(path.stat().st_size for path in paths) == music.find(name).size_bytes
+    assert sum(path.stat().st_size for path in paths) == find(name).size_bytes

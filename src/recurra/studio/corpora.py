@@ -14,7 +14,8 @@ import numpy as np
 from recurra.core import random
 from recurra.core.errors import ConfigError, FormatError, RecurraError
 from recurra.datasets import registry
-from recurra.datasets.catalogue import CATALOGUE, PREFIX, Dataset
+from recurra.datasets.catalogue import PREFIX, Dataset
+from recurra.datasets.shelves import SHELVES
 from recurra.formats.encodings import looks_like_text
 from recurra.formats.sources import Document
 from recurra.studio import home
@@ -64,7 +65,7 @@ class Corpora:
         """Return every text: a person's own, newest first, then the public ones."""
         mine = [_entry(path) for path in home.members(self.folder, DOCUMENT)]
         mine.sort(key=lambda entry: (entry.added or "", entry.id), reverse=True)
-        return [*mine, *(_public(dataset) for dataset in CATALOGUE)]
+        return [*mine, *(_public(dataset) for dataset in SHELVES["text"].sets)]
 
     def get(self, id: str) -> CorpusEntry:
         """Return one text. Raises `MissingError`."""
@@ -90,9 +91,8 @@ class Corpora:
     def known_as(self, sha256: str | None, inputs: list[str]) -> CorpusEntry | None:
         """Return the text that a model was trained on, by what its file says; None if not here."""
         for name in inputs[:1]:
-            name = name.removeprefix(PREFIX)
-            if name in registry.names():
-                return _public(registry.find(name))
+            if dataset := SHELVES["text"].named(name.removeprefix(PREFIX)):
+                return _public(dataset)
         for path in home.members(self.folder, DOCUMENT):
             if sha256 and home.read(path / DOCUMENT).get("sha256") == sha256:
                 return _entry(path)
@@ -214,7 +214,7 @@ class Corpora:
         return self._path(id)
 
     def _dataset(self, id: str) -> Dataset:
-        for dataset in CATALOGUE:
+        for dataset in SHELVES["text"].sets:
             if id == PUBLIC + dataset.name:
                 return dataset
         raise MissingError("There is no such public text.")

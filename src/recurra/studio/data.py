@@ -19,7 +19,7 @@ from typing import Any
 from recurra.core.errors import ConfigError, FormatError
 from recurra.datasets.catalogue import PREFIX
 from recurra.datasets.files import get_files
-from recurra.datasets.series import SHELVES, find
+from recurra.datasets.shelves import find
 from recurra.studio import home
 from recurra.studio.cache import Cache
 from recurra.studio.errors import ConflictError, MissingError
@@ -140,9 +140,9 @@ class DataFiles:
         if not id.startswith(PUBLIC):
             return self.get(id)
         kind, named = _set(id)
-        if kind not in SHELVES:
+        if kind == "music":
             raise ConflictError(f"{named.title} is brought here by its first training.")
-        dataset = find(named.name, kind)
+        dataset = find(named.name)
         (file,) = get_files(dataset, lambda done, whole, _: told(done / max(whole, 1)))
         facts = _facts(kind, file)
         return self.get(id).model_copy(update={"facts": facts})
@@ -155,7 +155,7 @@ class DataFiles:
         """
         entry, source = self.get(id), self.source(id)
         if not source.paths:
-            if entry.kind in SHELVES:
+            if entry.kind != "music":
                 raise ConflictError(f"{entry.name} is not on this computer yet; fetch it first.")
             raise ConflictError(f"{entry.name} is a public set; what is in it is said beside it.")
         known = registry.find(entry.kind)

@@ -17,6 +17,7 @@ from typing import Any
 from recurra.core.errors import RecurraError
 from recurra.datasets import registry
 from recurra.datasets.catalogue import Dataset
+from recurra.datasets.shelves import find
 from recurra.formats.atomic import atomic_write
 from recurra.formats.encodings import detect_encoding
 from recurra.formats.jsonl import unwritable
@@ -38,7 +39,7 @@ def embed(site: Path) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     index: list[dict[str, Any]] = []
     for name in NAMES:
-        dataset = registry.find(name)
+        dataset = find(name, "text")
         notice = _notice(dataset)
         try:
             text = _text(dataset) if notice is not None else None

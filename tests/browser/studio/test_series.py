@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from recurra.datasets import series as registry
 from recurra.studio.kinds.base import EXAMPLES
 from recurra.tasks.series.numbers.families import FAMILIES
 from tests.browser.studio.screens import Desk, built, check_access, desk, page
+from tests.shelving import put
 from tests.studio.serving import until
 from tests.studio.test_kinds import TABLE
 from tests.studio.test_public_series import SETS
@@ -105,8 +105,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A made-up set of series in the registry; returns where its file has to be."""
     monkeypatch.setenv("RECURRA_DATA", str(tmp_path))
     monkeypatch.setenv("RECURRA_CACHE", str(tmp_path / "cache"))
-    shelves = {shelf: ((SETS[shelf],), *rest) for shelf, (_, *rest) in registry._SHELVES.items()}
-    monkeypatch.setattr(registry, "_SHELVES", shelves)
+    for shelf, dataset in SETS.items():
+        put(monkeypatch, shelf, [dataset])
     return tmp_path / "made" / "shops.csv"
 
 

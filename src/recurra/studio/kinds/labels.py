@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.core.spec import Cell
-from recurra.datasets.series import sets
+from recurra.datasets.shelves import SHELVES
 from recurra.formats.labelled import read_labelled
 from recurra.studio.kinds.base import (
     EXAMPLES,
@@ -42,7 +42,7 @@ def examples() -> tuple[Example, ...]:
 
 def public() -> tuple[PublicSet, ...]:
     """Return the registry's sets, those on this computer first."""
-    return public_files(sets("labels"))
+    return public_files(SHELVES["labels"].sets)
 
 
 def groups() -> tuple[Group, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from recurra.core.spec import Cell
 from recurra.datasets.catalogue import PREFIX
-from recurra.datasets.music_catalogue import MUSIC
+from recurra.datasets.shelves import SHELVES
 from recurra.studio.kinds.base import (
     EXAMPLES,
     Example,
@@ -43,7 +43,7 @@ def examples() -> tuple[Example, ...]:
 
 def public() -> tuple[PublicSet, ...]:
     """Return the sets of music that are on this computer, then those that can be brought to it."""
-    return tuple(replace(one, file=None) for one in public_files(MUSIC))
+    return tuple(replace(one, file=None) for one in public_files(SHELVES["music"].sets))
 
 
 def groups() -> tuple[Group, ...]:

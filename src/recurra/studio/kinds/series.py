@@ -8,7 +8,7 @@ from typing import Any
 
 from recurra.core.errors import FormatError
 from recurra.core.spec import Cell
-from recurra.datasets.series import sets
+from recurra.datasets.shelves import SHELVES
 from recurra.formats.sources import Document
 from recurra.formats.tables import MISSING, is_number, looks_dated, read_table
 from recurra.studio.kinds.base import (
@@ -49,7 +49,7 @@ def examples() -> tuple[Example, ...]:
 
 def public() -> tuple[PublicSet, ...]:
     """Return the registry's sets, those on this computer first."""
-    return public_files(sets("series"))
+    return public_files(SHELVES["series"].sets)
 
 
 def groups() -> tuple[Group, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from recurra.core.errors import FormatError
 from recurra.core.sampling import SamplingOptions
-from recurra.datasets.music import licence_of
+from recurra.datasets.shelves import licence_of
 from recurra.engines.base import Network, Report
 from recurra.formats.abc_write import write_tune
 from recurra.learning.task import Sample, Window
@@ -100,7 +100,7 @@ class MusicTask:
             "pieces": {split: len(self.corpus.of(split)) for split in self.corpus.splits},
             "tokens": sum(len(piece.tokens) for piece in self.corpus.pieces),
             "sha256": self.corpus.sha256,
-            "licence": licence_of(self.inputs),
+            "licence": licence_of(self.inputs, "music"),
         }
 
 

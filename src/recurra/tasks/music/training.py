@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recurra.datasets.catalogue import PREFIX
-from recurra.datasets.music import set_name
+from recurra.datasets.shelves import set_name
 from recurra.learning.events import Listener
 from recurra.learning.training import Training, best_weights, pass_on_interrupt
 from recurra.tasks.music.corpus import load_corpus
@@ -52,7 +52,7 @@ def prepare(
 
 def _kept(given: str) -> str:
     """Return what finds an input again, from whatever folder."""
-    name = set_name(given)
+    name = set_name(given, "music")
     return f"{PREFIX}{name}" if name else os.path.abspath(given)
 
 

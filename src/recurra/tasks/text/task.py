@@ -11,7 +11,7 @@ import numpy as np
 from recurra.core import random
 from recurra.core.errors import ConfigError, FormatError
 from recurra.core.sampling import SamplingOptions
-from recurra.datasets import registry
+from recurra.datasets.shelves import licence_of
 from recurra.engines.base import Network, Report
 from recurra.learning.task import Sample, Window
 from recurra.learning.windows import LastPosition, Streams
@@ -172,7 +172,7 @@ class TextTask:
             "sha256": corpus.sha256,
             "characters": corpus.characters,
             "bytes": corpus.bytes,
-            "licence": _licence(self.inputs),
+            "licence": licence_of(self.inputs, "text"),
         }
 
 
@@ -222,15 +222,6 @@ def restore(run: Mapping[str, Any]) -> TextTask:
             "train anew."
         )
     return TextTask(corpus, settings, provenance.get("inputs") or [])
-
-
-def _licence(inputs: Sequence[str]) -> str | None:
-    """Return the licence of the public corpora that were read; None where other texts were too."""
-    known = set(registry.names())
-    found = [registry.find(name.removeprefix("data:")) for name in inputs
-             if name.removeprefix("data:") in known]  # fmt: skip
-    licences = sorted({dataset.licence for dataset in found})
-    return "; ".join(licences) if found and len(found) == len(inputs) else None
 
 
 def _exp(nats: float) -> float:
