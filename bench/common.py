@@ -47,11 +47,15 @@ def machine() -> dict[str, Any]:
 
 
 def _busy_seconds() -> float:
-    """Return the CPU seconds that all processes together have used since the machine started."""
-    with open("/proc/stat") as lines:
-        ticks = [int(part) for part in lines.readline().split()[1:]]
-    user, nice, system, _idle, _iowait, irq, softirq = ticks[:7]
-    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+    """Return the CPU seconds used by all processes on the cores that are ours, since the start."""
+    ours = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+    ticks = 0
+    for line in Path("/proc/stat").read_text().splitlines():
+        core, *fields = line.split()
+        if core in ours:
+            user, nice, system, _idle, _iowait, irq, softirq = map(int, fields[:7])
+            ticks += user + nice + system + irq + softirq
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 live_children: set[int] = set()

@@ -39,7 +39,7 @@ SAMPLE = 400
 """Characters of the sample that is shown."""
 OTHERS = {"gzip": "gzip -9", "zstd": "zstd -22", "xz": "xz -9e"}
 PACKED = 1_000_000
-"""Most bytes of held-out text that are compressed; a tenth of a minute on two cores."""
+"""Most bytes of held-out text that are compressed; seconds, for the small presets."""
 
 
 def measure(
@@ -160,9 +160,13 @@ def _budgets(results: list[dict[str, Any]]) -> str:
     told = [f"`{name}` {_times(times)}" for name, times in given.items()]
     cores = {result.get("trained_on", result["machine"])["cores"] for result in results}
     return (
-        f"Seconds of training given on each corpus, on {_times(cores)} cores: {', '.join(told)}. "
+        f"Seconds of training given on each corpus, on {_cores(cores)}: {', '.join(told)}. "
         "These are short trainings: more time makes every one of these networks better."
     )
+
+
+def _cores(counts: set[int]) -> str:
+    return "one core" if counts == {1} else f"{_times({float(n) for n in counts})} cores"
 
 
 def _budget(result: dict[str, Any]) -> float:
@@ -294,7 +298,7 @@ def compression(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _machine(machine: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    return f"{machine['processor']}, {machine['cores']} cores, {versions}, {machine['date']}"
+    return f"{machine['processor']}, {_cores({machine['cores']})}, {versions}, {machine['date']}"
 
 
 def main() -> None:
