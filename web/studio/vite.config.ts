@@ -1,5 +1,6 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
+import { groups } from "./vite/chunks.ts";
 import { offline } from "./vite/offline.ts";
 import { sharedWorkers } from "./vite/shared-workers.ts";
 
@@ -39,10 +40,7 @@ export default defineConfig({
     },
     chunkSizeWarningLimit: 200,
     rolldownOptions: {
-      // Small parts of many screens, which compress better together than one by one.
-      output: {
-        codeSplitting: { groups: [{ name: "parts", test: /src\/design\/.*\.(svelte|ts)$/ }] },
-      },
+      output: { codeSplitting: { groups } },
     },
   },
   server:

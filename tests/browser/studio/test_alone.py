@@ -18,6 +18,14 @@ ALONE = "place=browser"
 def test_a_text_is_pasted_learned_and_written_and_comes_back(page: Any, desk: Desk) -> None:
     asked: list[str] = []
     page.on("request", lambda one: asked.append(one.url) if "/api/" in one.url else None)
+    modules: set[str] = set()
+
+    def note(one: Any) -> None:
+        # The service worker keeps them all.
+        if one.url.endswith(".wasm") and not one.service_worker:
+            modules.add(one.url)
+
+    page.context.on("request", note)
     page.goto(desk.address("corpus", ALONE))
     page.reload()
     page.get_by_role("button", name="Paste text").first.click()
@@ -65,6 +73,8 @@ def test_a_text_is_pasted_learned_and_written_and_comes_back(page: Any, desk: De
     page.reload()
     page.get_by_role("button", name="Rename men").first.wait_for()
     check_access(page)
+    # Training, writing and looking inside run in Workers of their own, on one kernel.
+    assert len(modules) == 1, modules
     # What was there is asked of the computer, as it is there; nothing is left to it.
     assert {re.sub(r"\?.*", "", url).split("/api/")[1] for url in asked} <= {"health", "models"}
 

@@ -4,6 +4,7 @@
  */
 
 import { complain } from "../design/toasts.svelte.ts";
+import { findComputerPlace } from "../place/computer/find.ts";
 import type { Place } from "../place/place.ts";
 import { route } from "./router.svelte.ts";
 
@@ -89,9 +90,7 @@ class Places {
   }
 
   #openComputer(): Promise<Place | null> {
-    this.#answer ??= import("../place/computer/index.ts").then(({ openComputerPlace }) =>
-      openComputerPlace(),
-    );
+    this.#answer ??= findComputerPlace();
     this.#answer.catch(() => (this.#answer = undefined));
     return this.#answer;
   }

@@ -5,9 +5,9 @@ import type { Place } from "../place.ts";
 import type { OptionGroup, PlaceFacts, Preset } from "../types.ts";
 import { BrowserCorpora } from "./corpora.ts";
 import { database } from "./database.ts";
-import { describeEngine, plan } from "./kernel.ts";
 import { BrowserModels } from "./models.ts";
 import { optionGroups, presets, VERSION } from "./options.ts";
+import { describeEngine, plan } from "./plan.ts";
 import { estimate } from "./quota.ts";
 import { BrowserRuns } from "./runs.ts";
 

@@ -3,7 +3,7 @@
 import type { Corpora, Models, Place, Runs, Running } from "../place.ts";
 import type { CorpusEntry, InsideAnswer, OptionGroup, Piece, Preset } from "../types.ts";
 import { watchRun } from "./events.ts";
-import { address, ask, lines, request, refusal, upload } from "./http.ts";
+import { ask, lines, request, upload } from "./http.ts";
 import { readTrace } from "./trace.ts";
 
 const corpora: Corpora = {
@@ -84,7 +84,8 @@ const models: Models = {
   },
 };
 
-const computer: Place = {
+/** The place; `find.ts` tells whether it is there. */
+export const computer: Place = {
   kind: "computer",
   facts: () => ask("get", "/api/facts"),
   options: async (kind = "text") =>
@@ -95,17 +96,6 @@ const computer: Place = {
   runs,
   models,
 };
-
-/** The place, or null where no such application answers (a static site). */
-export async function openComputerPlace(): Promise<Place | null> {
-  const response = await fetch(address("/api/health"), { credentials: "same-origin" }).catch(
-    () => null,
-  );
-  const answer = (await response?.json().catch(() => null)) as { status?: unknown } | null;
-  if (response?.ok && answer?.status === "ok") return computer;
-  if (response?.status === 401 && answer) throw refusal(401, answer);
-  return null;
-}
 
 function stoppable(): { signal: AbortSignal; stop: () => void } {
   const controller = new AbortController();

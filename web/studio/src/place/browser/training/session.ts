@@ -16,7 +16,7 @@ import {
   type RunRecord,
 } from "../database.ts";
 import { describeModel, RUN_MODEL } from "../entries.ts";
-import { describeEngine } from "../kernel.ts";
+import { describeEngine } from "../plan.ts";
 import { suitableDropout, trainOptions, type SettingsByClass } from "../settings.ts";
 import { readText } from "../reading.ts";
 import { channelOf, standings, type Command, type Message } from "./channel.ts";

@@ -188,7 +188,10 @@ const work = {
       })),
     ),
 
-  copies: (id: string, text: string) => look(id, (looking, model) => looking.copies(model, text)),
+  async copies(id: string, text: string) {
+    const { copies } = await import("./copies.ts");
+    return withModel(id, (model) => copies(model, text));
+  },
 
   trace: (id: string, text: string) => look(id, (looking, model) => looking.trace(model, text)),
 
