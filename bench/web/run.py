@@ -288,7 +288,7 @@ def page_facts(browser: Any, origin: str, folder: Path, corpus: str, rounds: int
     print(f"\nFrom opening the page to the first step, 'tiny' on a pasted text: {middle:.2f} s "
           f"({found[0]:.2f} to {found[-1]:.2f}), bar 1 {verdict}")  # fmt: skip
 
-    sizes.report(folder)
+    sizes.report(browser, folder)
 
     # A long run in one tab, watched by the studio's own screen in another.
     trains = opened(context, origin)

@@ -1,19 +1,26 @@
-"""What the text screens load, file by file: JavaScript and WebAssembly, as it is and compressed.
+"""What a person fetches who brings a text, trains and writes: JavaScript and WebAssembly, packed.
 
     python bench/web/sizes.py [SITE]
 
-Reads a built site (default: the one that the package serves) and follows its imports from the page:
-the screens Corpus, Train, Write, Inside and Models, the place in the browser with its Workers, and
-the one of the three kernel modules that a page with threads loads. Needs Node, for brotli.
+Serves a built site (default: the one that the package serves) without a studio behind it, and uses
+it as a first visitor does: opens the page, pastes a text, trains on it, writes with the model; then
+looks inside it and opens the list of models. The server notes what is asked for in each step. What
+the service worker keeps for later, unasked, is not counted. Needs Chromium, and Node for brotli.
 """
 
 from __future__ import annotations
 
+import functools
 import gzip
+import http.server
 import json
 import re
+import shutil
 import subprocess
 import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,87 +30,157 @@ sys.path.insert(0, str(ROOT))
 from bench.common import print_plain, write_json  # noqa: E402
 
 SITE = ROOT / "src" / "recurra" / "studio" / "site"
-SCREENS = ("Corpus", "Train", "Write", "Inside", "Models")
-PLACES = ("browser", "computer")
-MODULE = "recurra-threads"
-LATER = ("music", "numbers", "labels", "picked", "forecast")
-"""Scripts that come when a model of another kind than text is asked for."""
 BAR = 110_000
-TITLE = "What the text screens load"
-# A name of a file beside this one, as it stands in an import or in an address.
-_NAMED = re.compile(r"""["'`](?:\./)?(?:assets/)?([\w.]+-[\w-]+\.(?:js|wasm))["'`]""")
+LAST = "Write: a text is written"
+"""The step with which the text is brought, learned and written with."""
+FILES, STEPS = "What a first training and writing fetch", "Fetched by each step of a first visit"
+LINE = "the rain in spain stays mainly in the plain while every good boy deserves fruit\n"
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
 _BROTLI = (
     "const z = require('zlib'), fs = require('fs');"
     "console.log(JSON.stringify(process.argv.slice(1).map(path => z.brotliCompressSync("
     "fs.readFileSync(path), { params: { [z.constants.BROTLI_PARAM_QUALITY]: 11,"
     " [z.constants.BROTLI_PARAM_LGWIN]: 22 } }).length)))"
 )
+SIZES = ("bytes", "gzip", "brotli")
 
 
-def measure(site: Path) -> list[dict[str, Any]]:
-    """Return a record for each file, the largest first, and one of them all."""
-    files = loaded(site)
+def measure(browser: Any, site: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return a record for each file of the first training, and one for each step of the visit."""
+    steps = visit(browser, site)
+    names = list(dict.fromkeys(name for found in steps.values() for name in found))
+    files = dict(zip(names, _weigh([site / "assets" / name for name in names]), strict=True))
+
+    def total(found: Any) -> dict[str, int]:
+        return {size: sum(files[name][size] for name in found) for size in SIZES}
+
+    rows, met, counted = [], [], []
+    for step, found in steps.items():
+        met += found
+        so_far = total(met)["brotli"]
+        rows.append({"step": step, "files": len(found), **total(found), "brotli so far": so_far})
+        if step == LAST:
+            counted = list(met)
+    plain = functools.partial(re.compile(r"-[\w-]{8}(?=\.\w+$)").sub, "")
+    kinds = sorted(counted, key=lambda name: -files[name]["brotli"])
+    table = [{"file": plain(name), **files[name]} for name in kinds]
+    return [*table, {"file": "all", **total(counted)}], rows
+
+
+def _weigh(files: list[Path]) -> Iterator[dict[str, int]]:
     command = ["node", "-e", _BROTLI, *map(str, files)]
     packed = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    rows = [
-        {
-            "file": re.sub(r"-[\w-]{8}(?=\.\w+$)", "", path.name),
-            "bytes": path.stat().st_size,
-            "gzip": len(gzip.compress(path.read_bytes(), 9)),
-            "brotli": brotli,
-        }
-        for path, brotli in zip(files, packed, strict=True)
-    ]
-    rows.sort(key=lambda row: -row["brotli"])
-    names = ("bytes", "gzip", "brotli")
-    return [*rows, {"file": "all", **{name: sum(row[name] for row in rows) for name in names}}]
+    for path, brotli in zip(files, packed, strict=True):
+        content = path.read_bytes()
+        yield {"bytes": len(content), "gzip": len(gzip.compress(content, 9)), "brotli": brotli}
 
 
-def loaded(site: Path) -> list[Path]:
-    """Return the scripts and the module that the text screens load in the browser's place."""
-    assets = site / "assets"
-    entry = re.search(r'src="\./assets/([^"]+\.js)"', (site / "index.html").read_text("utf-8"))
-    assert entry, "the page has no script"
-    found: set[str] = set()
-    left = [entry[1]]
-    while left:
-        name = left.pop()
-        if name in found:
-            continue
-        found.add(name)
-        if name.endswith(".wasm"):
-            continue
-        for other in _NAMED.findall((assets / name).read_text("utf-8")):
-            ours = not other.endswith(".wasm") or other.startswith(MODULE)
-            ours = ours and other.split("-")[0] not in LATER
-            if name == entry[1]:
-                ours = ours and not _is_elsewhere(other, assets)
-            if ours:
-                left.append(other)
-    return [assets / name for name in found]
+def visit(browser: Any, site: Path) -> dict[str, list[str]]:
+    """Use the site as a first visitor does; return what each step asks for that none did before."""
+    asked: list[str] = []
+    steps: dict[str, list[str]] = {}
+    context = browser.new_context(service_workers="block", viewport={"width": 1280, "height": 900})
+    with served(site, asked) as origin:
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+
+        def done(step: str) -> None:
+            page.wait_for_load_state("networkidle")
+            known = {name for found in steps.values() for name in found}
+            steps[step] = [name for name in dict.fromkeys(asked) if name not in known]
+
+        bring(page, origin, LINE * 400, lambda: done("Corpus: opened"))
+        done("Corpus: a text is brought")
+        page.get_by_role("link", name="Train on this text").click()
+        page.get_by_role("button", name="Start training").wait_for()
+        done("Train: opened")
+        page.get_by_role("radio", name="Tiny").check()
+        page.get_by_role("tab", name="Steps", exact=True).click()
+        page.get_by_role("spinbutton", name="Steps").fill("120")
+        page.get_by_role("button", name="Start training").click()
+        page.locator(".status", has_text="Finished").wait_for()
+        page.locator(".plot canvas").wait_for()
+        page.get_by_label("Sample at temperature 0", exact=True).wait_for()
+        done("Train: a model is trained")
+        page.get_by_role("link", name="Write with it").click()
+        page.get_by_role("button", name="Write", exact=True).wait_for()
+        done("Write: opened")
+        page.get_by_label("Beginning").fill("the rain")
+        page.get_by_role("button", name="Write", exact=True).click()
+        page.get_by_text("a second").wait_for()
+        done(LAST)
+        page.get_by_role("button", name="Look inside").click()
+        page.wait_for_selector(".reader .line")
+        page.wait_for_selector("tbody .unit")
+        done("Inside: a text is read")
+        page.get_by_role("link", name="Models").click()
+        page.get_by_role("button", name=re.compile("^Rename")).first.wait_for()
+        done("Models: opened")
+    context.close()
+    return steps
 
 
-def _is_elsewhere(name: str, assets: Path) -> bool:
-    """Whether a script that the page names is another screen, or part of one."""
-    stem = name.split("-")[0]
-    if stem in (*SCREENS, *PLACES):
-        return False
-    # What the page's own script imports at its beginning is loaded in any case.
-    entry = next(path for path in assets.glob("index-*.js") if name in path.read_text("utf-8"))
-    head = entry.read_text("utf-8")
-    return not re.search(rf"""(?:from|import)\s*["'`]\./{re.escape(name)}["'`]""", head)
+def bring(page: Any, origin: str, text: str, opened: Callable[[], None] = lambda: None) -> None:
+    """Open the site and paste a text; `opened` is called in between."""
+    page.goto(f"{origin}/index.html")
+    page.get_by_text("Choose a text, or bring your own").wait_for()
+    opened()
+    page.get_by_role("button", name="Paste text").first.click()
+    page.get_by_role("textbox", name="Text").fill(text)
+    page.get_by_role("button", name="Take this text").click()
+    page.get_by_text("How it begins").wait_for()
 
 
-def report(site: Path) -> list[dict[str, Any]]:
+@contextmanager
+def served(folder: Path, asked: list[str] | None = None) -> Iterator[str]:
+    """Serve a folder to an isolated page, and note which scripts and modules are asked for."""
+
+    class Noting(http.server.SimpleHTTPRequestHandler):
+        def end_headers(self) -> None:
+            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+            super().end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            path = Path(self.path.partition("?")[0])
+            if asked is not None and path.suffix in (".js", ".wasm"):
+                asked.append(path.name)
+
+    made = functools.partial(Noting, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), made)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def report(browser: Any, site: Path) -> dict[str, list[dict[str, Any]]]:
     """Measure, print, and say whether the bar is reached."""
-    rows = measure(site)
-    print_plain(f"{TITLE}, bytes", rows)
+    files, steps = measure(browser, site)
+    print_plain(f"{FILES}, bytes", files)
+    print_plain(f"{STEPS}, bytes", steps)
     for how in ("gzip", "brotli"):
-        verdict = "reached" if rows[-1][how] <= BAR else "NOT reached"
-        print(f"  JavaScript and WebAssembly, {how}: {rows[-1][how]:,}, bar {BAR:,} {verdict}")
-    return rows
+        verdict = "reached" if files[-1][how] <= BAR else "NOT reached"
+        print(f"  JavaScript and WebAssembly, {how}: {files[-1][how]:,}, bar {BAR:,} {verdict}")
+    return {FILES: files, STEPS: steps}
+
+
+def main() -> None:
+    """Measure the built site."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        raise SystemExit("There is no Chromium; on Debian: apt-get install chromium.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        lists = report(browser, Path(sys.argv[1]) if len(sys.argv) > 1 else SITE)
+        browser.close()
+    write_json("web_sizes", {}, lists=lists)
 
 
 if __name__ == "__main__":
-    rows = report(Path(sys.argv[1]) if len(sys.argv) > 1 else SITE)
-    write_json("web_sizes", {}, lists={TITLE: rows})
+    main()
