@@ -37,7 +37,11 @@ def document() -> dict[str, Any]:
         "classes": classes,
         "default_preset": DEFAULT,
         "presets": [
-            {**preset.model_dump(), "dropout_at_1m": PRESETS[preset.name].dropout_at_1m}
+            {
+                **preset.model_dump(),
+                "dropout_at_1m": PRESETS[preset.name].dropout_at_1m,
+                "reads": PRESETS[preset.name].reads,
+            }
             for preset in presets()
         ],
     }

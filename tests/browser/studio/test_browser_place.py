@@ -32,6 +32,7 @@ from recurra.tasks.text.features import text_features
 from recurra.tasks.text.inside import InsideOptions, look_inside
 from recurra.tasks.text.model import Model
 from recurra.tasks.text.options import TextOptions
+from recurra.tasks.text.presets import PRESETS
 from recurra.tasks.text.settings import gather
 from recurra.tasks.text.survey import survey
 from tests.browser.conftest import _Handler, _Plain, program, run
@@ -631,6 +632,18 @@ def test_settings_are_those_of_the_python_library(tab: Tab) -> None:
     assert groups["text"]["schema"]["properties"]["vocabulary"]["enum"] == ["characters", "bytes"]
     assert "vocabulary_size" in groups["text"]["unavailable"]
     assert groups["training"]["unavailable"] == {}
+
+
+@pytest.mark.parametrize("values", [{}, {"seconds": 45}, {"steps": 2000}, {"epochs": 3},
+                                    {"steps": 500, "batch_size": 8, "accumulate": 2}])  # fmt: skip
+def test_dropout_suits_a_text_and_a_budget_as_in_the_python_library(
+    tab: Tab, values: dict[str, Any]
+) -> None:
+    for name, preset in PRESETS.items():
+        settings = gather(values, name)
+        for tokens in (10_000, 300_000, 10**7):
+            ours = tab.call("dropout", values, name, tokens)
+            assert ours == preset.dropout(tokens, preset.share(settings, tokens))
 
 
 def test_the_committed_settings_are_those_of_the_classes() -> None:

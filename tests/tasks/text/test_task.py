@@ -269,12 +269,18 @@ def test_files_are_scored_as_the_text_was_read(tmp_path):
     )
 
 
-def test_dropout_suits_the_length_of_the_text_unless_it_is_given():
-    words = "the cat sat on the mat and looked at the moon. "
-    short = prepare([Document.of_text(words * 30)], {"sizes": (4,), "steps": 1})
-    assert short.task.spec.stack.dropout == 0.5
-    given = prepare([Document.of_text(words * 30)], {"sizes": (4,), "steps": 1, "dropout": 0.0})
-    assert given.task.spec.stack.dropout == 0.0
+def test_dropout_suits_the_text_and_the_budget_unless_it_is_given():
+    words = [Document.of_text("the cat sat on the mat and looked at the moon. " * 30)]
+
+    def dropout(**options):
+        return prepare(words, {"sizes": (4,), **options}).task.spec.stack.dropout
+
+    assert dropout() == dropout(seconds=180) == 0.5
+    assert dropout(steps=1) < dropout(steps=1, batch_size=320) < 0.5
+    assert dropout(epochs=1) < dropout(epochs=100)
+    assert dropout(steps=1, dropout=0.25) == 0.25
     preset = PRESETS["small"]
-    shares = [preset.dropout(tokens) for tokens in (10**5, 10**6, 10**7)]
-    assert shares == [0.4, 0.1, 0.0]
+    found = [preset.dropout(tokens) for tokens in (10**5, 10**6, 10**7)]
+    assert found == [0.4, 0.1, 0.0]
+    found = [preset.dropout(10**5, share) for share in (1.0, 0.1, 0.01, 10.0)]
+    assert found == [0.4, 0.2, 0.0, 0.4]

@@ -4,7 +4,8 @@ import { findCopies } from "../../kernel/src/insight/copies.ts";
 import { textFeatures } from "../../kernel/src/insight/features.ts";
 import { findResets } from "../../kernel/src/resets.ts";
 import { openBrowserPlace } from "../src/place/browser/index.ts";
-import { gather } from "../src/place/browser/options.ts";
+import { gather, suitsDropout } from "../src/place/browser/options.ts";
+import { suitableDropout } from "../src/place/browser/settings.ts";
 import type { GenerateRequest, RunEvent, StartRequest } from "../src/place/types.ts";
 
 const place = await openBrowserPlace();
@@ -102,6 +103,8 @@ const helpers = {
   },
   gather: (values: Record<string, unknown>, preset: string | null) =>
     tried(async () => gather(values, preset)),
+  dropout: (values: Record<string, unknown>, preset: string | null, tokens: number) =>
+    suitableDropout(suitsDropout(values, preset)!, gather(values, preset), tokens),
   features: (text: string, pattern: string | null) =>
     Object.fromEntries(textFeatures(text, pattern).map(({ name, values }) => [name, [...values]])),
   resets: (text: string, pattern: string) => findResets(text, pattern),

@@ -52,7 +52,8 @@ def prepare(
     corpus = load_corpus(inputs, settings.text, progress=progress)
     chosen = find_preset(preset)
     if "dropout" not in (values or {}) and "dropout" not in chosen.values:
-        suits = chosen.dropout(len(corpus.split("train").tokens))
+        tokens = len(corpus.split("train").tokens)
+        suits = chosen.dropout(tokens, chosen.share(settings, tokens))
         settings = replace(settings, stack=settings.stack.replace(dropout=suits))
     task = TextTask(corpus, settings, named_inputs(inputs))
     return Training.of(task, settings, recorded_inputs(inputs))

@@ -10,7 +10,7 @@ import {
 import type { Checkpoint } from "../../../../kernel/src/training.ts";
 import type { DataEntry } from "../data.ts";
 import type { CorpusEntry, ModelEntry, RunEntry, RunEvent } from "../types.ts";
-import type { SettingsByClass } from "./settings.ts";
+import type { DropoutPreset, SettingsByClass } from "./settings.ts";
 import { quotaSentence } from "./quota.ts";
 
 export interface CorpusRecord extends CorpusEntry {
@@ -52,7 +52,7 @@ export interface RunRecord {
   entry: RunEntry;
   settings: SettingsByClass;
   /** From which the dropout follows once the text is read; null where it is chosen. */
-  dropout_at_1m: number | null;
+  suits: DropoutPreset | null;
   /** Recurra's. */
   version: string;
   /** Of the text, so that a run is never resumed on another one. */

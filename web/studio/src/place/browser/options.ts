@@ -11,6 +11,7 @@ import type { OptionField, OptionGroup, OptionSchema, Preset } from "../types.ts
 import data from "./options.json";
 import {
   BUDGETS,
+  type DropoutPreset,
   type SettingsByClass,
   type TextSettings,
   type TrainSettings,
@@ -21,6 +22,7 @@ interface PresetData {
   about: string;
   values: Record<string, unknown>;
   dropout_at_1m: number;
+  reads: number;
   parameters: number;
 }
 
@@ -212,13 +214,14 @@ function number(value: unknown, field: OptionField, refuse: (has: string) => nev
 }
 
 /**
- * Return the preset's dropout for a text of a million tokens, from which the text's own follows;
- * null where the person or the preset has chosen one.
+ * Return what of a preset the dropout follows from, once the text is read; null where the person or
+ * the preset has chosen one.
  */
-export function dropoutAtMillion(
+export function suitsDropout(
   values: Record<string, unknown>,
   preset: string | null,
-): number | null {
-  const { values: below, dropout_at_1m } = findPreset(preset);
-  return "dropout" in values || "dropout" in below ? null : dropout_at_1m;
+): DropoutPreset | null {
+  const { values: below, dropout_at_1m, reads } = findPreset(preset);
+  if ("dropout" in values || "dropout" in below) return null;
+  return { dropout_at_1m, reads, seconds: (below.seconds as number | undefined) ?? null };
 }

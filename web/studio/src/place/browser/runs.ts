@@ -7,12 +7,13 @@ import type { ModelEntry, RunEntry, RunEvent, StartRequest } from "../types.ts";
 import type { BrowserCorpora } from "./corpora.ts";
 import { database, eventsFrom, newId, plain, save, type RunRecord } from "./database.ts";
 import { cleanName, describeModel, object, RUN_MODEL } from "./entries.ts";
-import { dropoutAtMillion, gather, VERSION } from "./options.ts";
+import { gather, suitsDropout, VERSION } from "./options.ts";
 import { askToPersist } from "./quota.ts";
 import { BUDGETS } from "./settings.ts";
 import { startTraining } from "./start-worker.ts";
 import { channelOf, lockOf, standings, type Command, type Message } from "./training/channel.ts";
 import type { Told } from "./training/training.worker.ts";
+import { trains, Watcher } from "./watcher.ts";
 
 /** How long a running training may take to answer: a checkpoint of a large network included. */
 const ANSWER_MS = 30_000;
@@ -97,7 +98,7 @@ export class BrowserRuns implements Runs {
       id,
       entry,
       settings,
-      dropout_at_1m: dropoutAtMillion(request.options, request.preset),
+      suits: suitsDropout(request.options, request.preset),
       version: VERSION,
       sha256: corpus.sha256,
       events: 0,
@@ -288,8 +289,6 @@ export class BrowserRuns implements Runs {
   }
 }
 
-const trains = ({ status }: RunEntry): boolean => status === "running" || status === "paused";
-
 /** Refuse what would make another run of it: only the budget and how it is told may change. */
 function checkChanges(record: RunRecord, settings: RunRecord["settings"]): void {
   if (record.entry.step === 0) return;
@@ -313,115 +312,4 @@ function checkChanges(record: RunRecord, settings: RunRecord["settings"]): void 
 async function locks(): Promise<Set<string>> {
   const { held = [] } = await navigator.locks.query();
   return new Set(held.map(({ name }) => name ?? ""));
-}
-
-/** Hears a run's events in order: those in the database, then those of its channel. */
-class Watcher {
-  private next = 0;
-  private stopped = false;
-  private ready = false;
-  private mourns = false;
-  /** Something was missed, or what was heard is void: the database has to be read again. */
-  private behind = false;
-  private stale = false;
-  private reading: Promise<void> | null = null;
-  private readonly channel: BroadcastChannel;
-  private readonly end = new AbortController();
-
-  constructor(
-    private readonly id: string,
-    private readonly hear: (events: RunEvent[], anew?: boolean) => void,
-    private readonly lost: ((why: string | null) => void) | undefined,
-    private readonly stand: () => Promise<RunEntry>,
-  ) {
-    this.channel = channelOf(id);
-    this.channel.onmessage = ({ data }: MessageEvent<Message>) => this.receive(data);
-    this.begin().catch((error: unknown) => this.lost?.((error as Error).message));
-  }
-
-  stop(): void {
-    this.stopped = true;
-    this.end.abort();
-    this.channel.close();
-  }
-
-  private async begin(): Promise<void> {
-    // How it stands first: its end is kept together with its last events, so that they are here then.
-    const run = await this.stand();
-    const chunks = await (await database()).getAll("events", eventsFrom(this.id));
-    if (this.stopped) return;
-    const past = chunks.flatMap(({ events }) => events);
-    this.next = past.length;
-    this.ready = true;
-    this.hear([...past, { event: "status", run }]);
-    this.channel.postMessage({ kind: "ask" } satisfies Message);
-    if (trains(run)) void this.mourn();
-  }
-
-  /** Say how the run stands once whoever trains it is gone, whatever the reason. */
-  private async mourn(): Promise<void> {
-    if (this.mourns) return;
-    this.mourns = true;
-    const { signal } = this.end;
-    try {
-      await navigator.locks.request(lockOf(this.id), { signal, mode: "shared" }, () => undefined);
-    } catch {
-      return; // nobody watches any more
-    }
-    this.mourns = false;
-    // The last events may still be on their way here; all of them are kept by now.
-    await this.catchUp();
-    const run = await this.stand();
-    if (!this.stopped) this.hear([{ event: "status", run }]);
-  }
-
-  private recover(): void {
-    this.catchUp().catch((error: unknown) => this.lost?.((error as Error).message));
-  }
-
-  /** Hear what the database has and this has not heard, as when a save came between two looks. */
-  private catchUp(): Promise<void> {
-    this.behind = true;
-    this.reading ??= this.read();
-    return this.reading;
-  }
-
-  private async read(): Promise<void> {
-    try {
-      while (this.behind && !this.stopped) {
-        this.behind = false;
-        const chunks = await (await database()).getAll("events", eventsFrom(this.id));
-        if (this.stopped) return;
-        const past = chunks.flatMap(({ events }) => events);
-        const anew = this.stale;
-        this.stale = false;
-        if (anew) this.hear(past, true);
-        else if (past.length > this.next) this.hear(past.slice(this.next));
-        this.next = anew ? past.length : Math.max(this.next, past.length);
-      }
-    } finally {
-      this.reading = null;
-    }
-    if (!this.stopped) this.channel.postMessage({ kind: "ask" } satisfies Message);
-  }
-
-  private receive(message: Message): void {
-    if (!this.ready || this.stopped) return;
-    if (message.kind === "rewound") {
-      this.stale ||= message.count < this.next;
-      if (this.stale) this.recover();
-      void this.mourn();
-    }
-    if (message.kind === "entry") {
-      this.hear([{ event: "status", run: message.entry }]);
-    }
-    if (message.kind !== "events") return;
-    const { first, events } = message;
-    if (this.stale) return;
-    if (first > this.next) return this.recover();
-    const fresh = events.slice(Math.max(0, this.next - first));
-    if (!fresh.length) return;
-    this.next = first + events.length;
-    this.hear(fresh);
-  }
 }

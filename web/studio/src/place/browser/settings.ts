@@ -59,12 +59,31 @@ export const CHECKPOINT_SECONDS = 30;
 /** A vocabulary of more tokens than this gets an embedding as wide as the first layer. */
 const WIDE = 512;
 
-/**
- * Return the dropout that suits a training text of so many tokens, for a preset's dropout at a
- * million; see tasks/text/presets.py.
- */
-export function suitableDropout(atMillion: number, tokens: number): number {
-  const wanted = atMillion + 0.3 * Math.log10(1e6 / Math.max(tokens, 1));
+/** What of a preset the dropout follows from. */
+export interface DropoutPreset {
+  /** Dropout for a text of a million tokens. */
+  dropout_at_1m: number;
+  /** About how many tokens it learns from in its budget. */
+  reads: number;
+  seconds: number | null;
+}
+
+/** Return the dropout that suits a run on a text of so many tokens; see tasks/text/presets.py. */
+export function suitableDropout(
+  preset: DropoutPreset,
+  { train, windows }: SettingsByClass,
+  tokens: number,
+): number {
+  let share = 1;
+  if (train.steps !== null) {
+    const step = train.accumulate * (windows.batch_size as number) * (windows.window as number);
+    share = (train.steps * step) / preset.reads;
+  } else if (train.epochs !== null) share = (train.epochs * tokens) / preset.reads;
+  else if (train.seconds && preset.seconds) share = train.seconds / preset.seconds;
+  const wanted =
+    preset.dropout_at_1m +
+    0.3 * Math.log10(1e6 / Math.max(tokens, 1)) +
+    0.2 * Math.log10(Math.min(Math.max(share, 1e-9), 1));
   return Math.round(100 * Math.min(Math.max(wanted, 0), 0.5)) / 100;
 }
 

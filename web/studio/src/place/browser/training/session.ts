@@ -4,7 +4,7 @@ import { configError, RecurraError, type ErrorKind } from "../../../../../kernel
 import type { Report } from "../../../../../kernel/src/contract.ts";
 import type { Kernel } from "../../../../../kernel/src/kernel.ts";
 import { writeModel, type ModelDocument } from "../../../../../kernel/src/model-file.ts";
-import { Training } from "../../../../../kernel/src/training.ts";
+import type { Training } from "../../../../../kernel/src/training.ts";
 import type { Weights } from "../../../../../kernel/src/spec.ts";
 import type { RunEntry, RunEvent } from "../../types.ts";
 import {
@@ -17,8 +17,8 @@ import {
 } from "../database.ts";
 import { describeModel, RUN_MODEL } from "../entries.ts";
 import { describeEngine } from "../plan.ts";
-import { suitableDropout, trainOptions, type SettingsByClass } from "../settings.ts";
 import { readText } from "../reading.ts";
+import { build, describeTraining, measuresOf, type Measures } from "./building.ts";
 import { channelOf, standings, type Command, type Message } from "./channel.ts";
 import { freshProgress, Loop, type Host, type Reason } from "./loop.ts";
 
@@ -60,6 +60,7 @@ export class Session implements Host {
   private best_: Best | null = null;
   private loop: Loop | null = null;
   private training: Training | null = null;
+  private measures: Measures = () => ({});
   private saved: CheckpointRecord | undefined;
 
   private constructor(
@@ -102,19 +103,14 @@ export class Session implements Host {
   private async train(kernel: Kernel, bytes: Uint8Array): Promise<void> {
     const { record } = this;
     const text = readText(bytes, record.settings.text, this.corpus.name);
-    const training = this.prepare(kernel, text);
+    const training = build(kernel, text, record, this.corpus, this.saved === undefined);
     this.training = training;
     const progress = this.saved?.progress ?? freshProgress();
     if (this.saved) training.resume(this.saved.training);
     progress.finished = null;
-    const perToken = charactersPerToken(text);
-    const measures = (nats: number): Record<string, number> => ({
-      bits_per_char: nats / Math.LN2 / perToken,
-      perplexity: Math.exp(Math.min(700, nats)),
-    });
-    const loop = new Loop(kernel, training, record.settings, progress, this, measures);
+    this.measures = measuresOf(text);
+    const loop = new Loop(kernel, training, record.settings, progress, this, this.measures);
     this.loop = loop;
-    this.measures = measures;
     await this.rewind();
     const { train } = record.settings;
     this.entry({ status: "running", message: null, parameters: training.model.parameters });
@@ -135,32 +131,6 @@ export class Session implements Host {
     this.tell(true);
     const reason = await loop.run();
     await this.finish(loop, reason);
-  }
-
-  private measures: (nats: number) => Record<string, number> = () => ({});
-
-  /** Build the training. Settings that depend on the text are settled the first time. */
-  private prepare(kernel: Kernel, text: string | Uint8Array): Training {
-    const { record, corpus } = this;
-    const { settings } = record;
-    const length = typeof text === "string" ? countPoints(text) : text.length;
-    const { validation, test } = settings.text;
-    if (record.dropout_at_1m !== null && !this.saved) {
-      const tokens = Math.round(length * (1 - validation - test));
-      settings.stack.dropout = suitableDropout(record.dropout_at_1m, tokens);
-    }
-    const size =
-      settings.text.vocabulary === "bytes" ? 256 : new Set(text as Iterable<string>).size;
-    const source = {
-      // A public text goes by its name in the registry, in whatever place.
-      inputs: [corpus.origin === "public" ? corpus.id.replace(/^public-/, "") : corpus.name],
-      documents: 1,
-      sha256: corpus.sha256,
-      characters: corpus.characters ?? length,
-      bytes: corpus.bytes,
-      licence: corpus.licence,
-    };
-    return new Training(kernel, text, trainOptions(settings, size), source, recorded(settings));
   }
 
   /** Forget the events after the checkpoint that is gone on from. */
@@ -324,31 +294,7 @@ export class Session implements Host {
 
   /** Return what the model file says of the present weights. */
   private describe(report: Report | null): Record<string, unknown> {
-    const [training, record] = [this.training!, this.record];
-    const { document } = training.model;
-    const scores = report && {
-      held_out_loss_nats: report.loss_nats,
-      held_out_accuracy: report.accuracy,
-      held_out_mean_posterior: report.mean_posterior,
-      held_out_positions: report.positions,
-      ...Object.fromEntries(
-        Object.entries(this.measures(report.loss_nats)).map(([name, n]) => [`held_out_${name}`, n]),
-      ),
-    };
-    const { data, options } = document.provenance;
-    return {
-      spec: document.spec,
-      task: document.task,
-      provenance: {
-        data,
-        options,
-        engine: `browser, ${describeEngine()}`,
-        steps: training.step_count,
-        epochs: training.epoch,
-        scores: scores ?? {},
-        recurra: record.version,
-      },
-    };
+    return describeTraining(this.training!, this.record.version, report, this.measures);
   }
 
   private modelOf({ weights, document }: Best) {
@@ -424,23 +370,4 @@ export class Session implements Host {
     this.channel.postMessage(message);
     if ("entry" in message) this.list.postMessage(message.entry);
   }
-}
-
-/** What the model file keeps of the settings: all of them by their classes, as Python's does. */
-const recorded = (settings: SettingsByClass): Record<string, unknown> => ({ ...settings });
-
-function countPoints(text: string): number {
-  let count = 0;
-  for (let n = 0; n < text.length; n++) {
-    const unit = text.charCodeAt(n);
-    if (unit < 0xdc00 || unit > 0xdfff) count += 1;
-  }
-  return count;
-}
-
-/** Characters that a token stands for in the mean: less than one where tokens are bytes. */
-function charactersPerToken(text: string | Uint8Array): number {
-  if (typeof text === "string") return 1;
-  const begins = text.reduce((sum, byte) => sum + Number((byte & 0xc0) !== 0x80), 0);
-  return begins / Math.max(1, text.length);
 }
