@@ -106,10 +106,76 @@ def test_tables_are_read_as_python_reads_them(node: str, dist: Path, tmp_path: P
         assert found.get("error") == str(refusal.value).replace(told.name, name), name
 
 
-def test_dates_that_are_not_iso_are_refused(node: str, dist: Path, tmp_path: Path) -> None:
-    text = "ds,y\n31.12.2023,1\n01.01.2024,2\n"
-    (found,) = answered(node, dist, tmp_path, [{"model": None, "name": "d.csv", "text": text}])
-    assert "d.csv, ds: '31.12.2023' in row 1 is no date that is understood" in found["error"]
+DATED: list[tuple[str, list[str], str | None]] = [
+    ("german", ["31.12.2023", "01.01.2024", "2.1.2024"], None),
+    ("slashes", ["2023/12/31 23:00", "2024/01/01 00:00"], None),
+    ("american", ["12/31/2023", "01/01/2024"], None),
+    ("british", ["30/12/2023", "31/12/2023"], None),
+    ("short", ["12/31/68", "1/1/69"], None),
+    ("compact", ["20231231 12:30", "20240101 12:30"], None),
+    ("named", ["Dec 31, 2023", "Jan 01, 2024"], None),
+    ("day first", ["30 DEC 2023 10:00:01", "31 dec 2023 10:00:01"], None),
+    ("months", ["May 2023", "June 2023", "july 2023"], None),
+    ("years", ["2023-May", "2023-Jun"], None),
+    ("before", ["31.12.1899", "1.1.1900"], None),
+    ("said", ["5/6/2024", "6/6/2024"], "%d/%m/%Y"),
+    ("pm", ["2024 100 12:05 am", "2024 100 1:05 PM"], "%Y %j %I:%M %p"),
+    ("weekday", ["Monday, 1 January 2024 7h", "Tuesday, 2 January 2024 7h"], "%A, %d %B %Y %Hh"),
+    (
+        "weekdays",
+        ["Mon 100% 1 Jan 24 7.250001", "Tue 100% 2 jan 24 7.5"],
+        "%a 100%% %d %b %y %H.%f",
+    ),
+    ("leap", ["29.02.2024", "01.03.2024"], None),
+]
+UNDATED: list[tuple[str, list[str], str | None]] = [
+    ("two ways", ["05/06/2024", "06/06/2024"], None),
+    ("three ways", ["05/06/07", "06/07/08"], None),
+    ("no leap", ["28.02.2023", "29.02.2023"], None),
+    ("mixed", ["31.12.2023", "2024-01-01"], None),
+    ("a month", ["31.13.2023", "31.12.2023"], None),
+    ("rest", ["31.12.2023x", "31.12.2023"], None),
+    ("quarter", ["2023Q1", "2023Q5"], None),
+    ("zone", ["2024-01-01T00:00Z", "tomorrow", "2024-01-02T00:00Z"], None),
+    ("not so", ["2024-01-01", "2024-01-02"], "%d/%m/%Y"),
+    ("second", ["1.1.2024 10:00:60", "1.1.2024 10:00:59"], "%d.%m.%Y %H:%M:%S"),
+]  # fmt: skip
+
+
+def test_dates_are_read_however_they_are_written(node: str, dist: Path, tmp_path: Path) -> None:
+    def table(cells: list[str]) -> str:
+        return "ds;y\n" + "".join(f"{cell};{n}\n" for n, cell in enumerate(cells))
+
+    results = answered(node, dist, tmp_path, [
+        {"model": None, "name": "d.csv", "text": table(cells),
+         "columns": {"date_format": how, "layout": "single"}}
+        for _, cells, how in [*DATED, *UNDATED]])  # fmt: skip
+    for (name, cells, how), found in zip(DATED, results[: len(DATED)], strict=True):
+        told = document(tmp_path, "d.csv", table(cells))
+        panel = read_panel(told, ColumnOptions(date_format=how, layout="single")).panel
+        assert "error" not in found, (name, found)
+        stamps = [str(stamp) for stamp in panel.series[0].stamps]
+        assert found["series"][0]["stamps"] == stamps, name
+    for (name, cells, how), found in zip(UNDATED, results[len(DATED) :], strict=True):
+        told = document(tmp_path, "d.csv", table(cells))
+        with pytest.raises(RecurraError) as refusal:
+            read_panel(told, ColumnOptions(date_format=how, layout="single"))
+        assert found.get("error") == str(refusal.value).replace(told.name, "d.csv"), name
+
+
+def test_a_model_reads_dates_as_it_learned_to(node: str, dist: Path, tmp_path: Path) -> None:
+    source, path = tmp_path / "local.csv", tmp_path / "model.safetensors"
+    source.write_text("unique_id,ds,y\n" + "".join(
+        f"a,{day.day}/{day.month}/{day.year},{n % 7}\n" for n, day in enumerate(days(60))
+    ))  # fmt: skip
+    columns = ColumnOptions(date_format="%d/%m/%Y")
+    model = trained(path, source, columns, head="quantiles", direct=True, sizes=(5,))
+    one = {"model": str(path), "name": source.name, "text": source.read_text()}
+    (found,) = answered(node, dist, tmp_path, [one])
+    panel = read_panel(source, columns).panel
+    want = model.forecast(panel, levels=[0.5])
+    assert found["series"][0]["stamps"] == [str(stamp) for stamp in want.stamps[0]]
+    np.testing.assert_allclose(found["series"][0]["mean"], want.forecast.mean[0], atol=1e-4)
 
 
 def trained(path: Path, source: Path, columns: ColumnOptions, **options: Any) -> SeriesModel:

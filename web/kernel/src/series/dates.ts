@@ -1,49 +1,8 @@
-/** Times of series: ISO dates and whole numbers, and what lies between them: formats/dates.py. */
+/** Times of series, as seconds since 1970 or whole numbers, and what lies between them: formats/dates.py. */
 
-import { configError, formatError } from "../errors.ts";
+import { configError } from "../errors.ts";
 
 const DAY = 86400;
-const ISO =
-  /^(\d{4})-(\d\d)(?:-(\d\d)(?:[T ](\d\d)(?::?(\d\d)(?::?(\d\d))?)?(Z|[+-]\d\d:?\d\d)?)?)?$/;
-const ZONED = /\d(Z|[+-]\d\d:?\d\d)$/;
-const QUARTER = /^(\d{4})[- ]?Q([1-4])$/;
-
-/** Seconds since 1970 of dates written as ISO 8601, in UTC where they have a zone. Throws FormatError. */
-export function parseDates(cells: readonly string[], where: string): Float64Array {
-  const zoned = [cells[0], cells.at(-1)].some((cell) => cell && ZONED.test(cell) && /:/.test(cell));
-  return Float64Array.from(cells, (cell, row) => {
-    const found = seconds(cell, zoned);
-    if (found !== null) return found;
-    throw formatError(
-      `${where}: '${cell.slice(0, 40)}' in row ${row + 1} is no date that is understood in the ` +
-        "browser alone; write dates as 2024-12-31 or 2024-12-31 23:59, or times as whole numbers.",
-    );
-  });
-}
-
-function seconds(cell: string, zoned: boolean): number | null {
-  const quarter = QUARTER.exec(cell);
-  if (quarter) return Date.UTC(Number(quarter[1]), 3 * Number(quarter[2]) - 3) / 1000;
-  const match = ISO.exec(cell);
-  if (!match || (match[7] && !zoned)) return null;
-  const [year, month, day, hour, minute, second] = match
-    .slice(1, 7)
-    .map((part, n) => Number(part ?? (n === 2 ? 1 : 0))) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  if (year < 100 || hour > 23 || minute > 59 || second > 59) return null;
-  const moment = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
-  if (moment.getUTCMonth() !== month - 1 || moment.getUTCDate() !== day) return null;
-  const zone = /^([+-])(\d\d):?(\d\d)$/.exec(match[7] ?? "");
-  const ahead = zone ? Number(`${zone[1]}1`) * (Number(zone[2]) * 60 + Number(zone[3])) * 60 : 0;
-  return moment.getTime() / 1000 - ahead;
-}
-
 /** A time as Python writes it. */
 export function stampText(stamp: number, dated: boolean): string {
   return dated ? new Date(1000 * stamp).toISOString().slice(0, 19) : String(stamp);

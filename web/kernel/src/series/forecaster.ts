@@ -90,12 +90,6 @@ export class Forecaster {
       );
     }
     const columns = options.columns ?? {};
-    if (columns.date_format) {
-      throw formatError(
-        `${name}: this model reads dates written as ${String(columns.date_format)}; the browser ` +
-          "alone reads ISO dates and whole numbers.",
-      );
-    }
     const named = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : []);
     this.covariates = {
       past: named(task.past),

@@ -1,7 +1,6 @@
 /** Series from tables: which column means what is said, or recognised: tasks/series/read.py. */
 
 import { formatError } from "../errors.ts";
-import { parseDates } from "./dates.ts";
 import { buildPanel, type Panel, type Rows } from "./panel.ts";
 import {
   isNumber,
@@ -13,6 +12,7 @@ import {
   title,
   type Table,
 } from "./tables.ts";
+import { parseDates } from "./written.ts";
 
 /** `ColumnOptions` of tasks/series/options.py, as far as they count here. */
 export interface Columns {
@@ -21,6 +21,8 @@ export interface Columns {
   target_column: string;
   layout: string;
   frequency: string | null;
+  /** How dates are written, as %d.%m.%Y; null: as they look. */
+  date_format: string | null;
   /** Covariates: known up to now, into the future, and of a whole series. */
   past: readonly string[];
   future: readonly string[];
@@ -33,6 +35,7 @@ export const COLUMNS: Columns = {
   target_column: "y",
   layout: "auto",
   frequency: null,
+  date_format: null,
   past: [],
   future: [],
   static: [],
@@ -89,12 +92,13 @@ export function recognise(table: Table, columns: Columns): string {
   );
 }
 
-function times(table: Table, column: number): Rows["stamps"] {
+function times(table: Table, column: number, { date_format }: Columns): Rows["stamps"] {
   const cells = table.columns[column]!;
-  if (cells.slice(0, 1000).every(isNumber)) {
+  if (!date_format && cells.slice(0, 1000).every(isNumber)) {
     return { values: numbers(table, column), dated: false };
   }
-  return { values: parseDates(cells, `${table.name}, ${title(table, column)}`), dated: true };
+  const where = `${table.name}, ${title(table, column)}`;
+  return { values: parseDates(cells, where, date_format), dated: true };
 }
 
 /** The columns that are read beside the values. */
@@ -106,7 +110,7 @@ function covariates(table: Table, columns: Columns): Pick<Rows, "past" | "future
 const long: Layout = (table, columns) => ({
   ids: table.columns[place(table, columns.id_column)]!,
   stamps: table.header?.includes(columns.time_column)
-    ? times(table, place(table, columns.time_column))
+    ? times(table, place(table, columns.time_column), columns)
     : null,
   y: numbers(table, place(table, columns.target_column)),
   ...covariates(table, columns),
@@ -124,8 +128,8 @@ const single: Layout = (table, columns) => {
   if (target < 0) target = table.columns.length - 1;
   const timed = header.indexOf(columns.time_column);
   let stamps: Rows["stamps"] = null;
-  if (timed >= 0) stamps = times(table, timed);
-  else if (table.columns.length === 2 && target === 1) stamps = times(table, 0);
+  if (timed >= 0) stamps = times(table, timed, columns);
+  else if (table.columns.length === 2 && target === 1) stamps = times(table, 0, columns);
   const name = header[target];
   const shown = name && name !== columns.target_column ? name : "series";
   const y = numbers(table, target);
@@ -151,7 +155,7 @@ const wide: Layout = (table, columns) => {
   const count = first.length;
   const stamps =
     timed >= 0
-      ? times(table, timed)!
+      ? times(table, timed, columns)!
       : { values: Float64Array.from({ length: count }, (_, n) => n), dated: false };
   const all = chosen.map((n) => numbers(table, n));
   const again = (column: Float64Array): Float64Array =>
