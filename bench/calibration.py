@@ -1,13 +1,13 @@
 """How well intervals are calibrated by held-out values, on parts of a training set that came later.
 
-    python bench/calibration.py Hourly-train.csv --season 24 --horizon 48 --steps 2200 --threads 1
+    python bench/calibration.py Hourly-train.csv --season 24 --horizon 48 --threads 1
 
-One model learns all but the last seven horizons of each series. Forecasts from cut-offs half a
-horizon apart tell at which level of the forecast every later value fell. Then each part of one
-horizon is taken in turn as what is to come, and the levels are corrected, as `--conformal` does, by
-what was held out before it: nothing, one horizon, or up to four. A row of the table is one such
-way; its figures say how much of what came the 80 % interval holds. `--model` takes a model that was
-trained before on all but the last seven horizons.
+For each number of `--steps`, a model learns all but the last seven horizons of each series.
+Forecasts from cut-offs half a horizon apart tell at which level of the forecast every later value
+fell. Then each part of one horizon is taken in turn as what is to come, and the levels are
+corrected, as `--conformal` does, by what was held out before it: nothing, one horizon, or up to
+four. A row of the table is one such way; its figures say how much of what came the 80 % interval
+holds. `--model` takes models that were trained before on all but the last seven horizons.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ LOW, HIGH = 10, 90
 """Ends of the 80 % interval, in per cent."""
 
 
-def trained(panel: Panel, given: argparse.Namespace) -> SeriesModel:
+def trained(panel: Panel, given: argparse.Namespace, steps: int) -> SeriesModel:
     """Return a model of all but the last horizons."""
     values: dict[str, Any] = {
         "horizon": given.horizon, "season": given.season, "validation": 0, "direct": True,
         "head": "quantiles", "sizes": (128,), "window": 8 * given.season, "dropout": 0.3,
-        "learning_rate": 4e-3, "threads": given.threads, "steps": given.steps, "seed": given.seed,
+        "learning_rate": 4e-3, "threads": given.threads, "steps": steps, "seed": given.seed,
     }  # fmt: skip
     training = prepare(panel.without_last(HORIZONS * given.horizon), gather(values))
     return finished(training, training.run())
@@ -60,13 +60,14 @@ def fallen(model: SeriesModel, panel: Panel, horizon: int) -> dict[int, np.ndarr
     return found
 
 
-def row_of(levels: dict[int, np.ndarray], horizon: int, held: int) -> dict[str, Any]:
+def row_of(models: list[dict[int, np.ndarray]], horizon: int, held: int) -> dict[str, Any]:
     """Return how one way of calibrating does, over all parts that have enough before them."""
     shares = []
     backs = cut_offs(held * horizon, horizon) if held else []
-    for back, fell in levels.items():
+    for levels, back in [(one, back) for one in models for back in one]:
         if back + max(HELD) * horizon not in levels:
             continue
+        fell = levels[back]
         asked = np.linspace(0, 1, 101)
         if held:
             asked = correction(np.concatenate([levels[back + one] for one in backs]))
@@ -85,26 +86,27 @@ def main() -> None:
     parser.add_argument("train")
     parser.add_argument("--horizon", type=int, default=48)
     parser.add_argument("--season", type=int, default=24)
-    parser.add_argument("--steps", type=int, default=2200)
+    parser.add_argument("--steps", type=int, nargs="+", default=[800, 2200])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--model", help="trained before, on all but the last seven horizons")
+    parser.add_argument("--model", nargs="+", help="trained before, in place of training")
     parser.add_argument("--name", default="")
     given = parser.parse_args()
     panel = read_panel(given.train).panel
     started = time.process_time()
-    model = SeriesModel.load(given.model) if given.model else trained(panel, given)
-    levels = fallen(model, panel, given.horizon)
+    models = [SeriesModel.load(one) for one in given.model or ()]
+    models = models or [trained(panel, given, steps) for steps in given.steps]
+    levels = [fallen(model, panel, given.horizon) for model in models]
     rows = [row_of(levels, given.horizon, held) for held in HELD]
     for row in rows:
         print("  ".join(f"{head} {value:.4g}" for head, value in row.items()))
-    parts = sum(back + max(HELD) * given.horizon in levels for back in levels)
     name = given.name or Path(given.train).name.partition(".")[0]
     arguments = {**vars(given), "train": Path(given.train).name,
-                 "model": Path(given.model).name if given.model else None}  # fmt: skip
+                 "model": [Path(one).name for one in given.model or ()]}  # fmt: skip
     facts = {
-        "machine": machine(), "series": len(panel), "parts": parts, "rows": rows,
-        "steps": model.document["provenance"]["steps"], "arguments": arguments,
+        "machine": machine(), "series": len(panel), "rows": rows,
+        "steps": [model.document["provenance"]["steps"] for model in models],
+        "arguments": arguments,
         "cpu_seconds": time.process_time() - started,
     }  # fmt: skip
     OUT.mkdir(exist_ok=True)

@@ -10,7 +10,8 @@ AutoETS of statsforecast, fitted anew at each cut-off, and LSTM and DeepAR of ne
 trained for as many CPU seconds as ours; `make bench-forecast-peers` installs them. Where they are
 there, utilsforecast measures every forecast, ours included. CPU seconds are those of the process,
 so that what else the machine does counts little; `--cpu-seconds` gives the training as many steps
-as a rehearsal says will fit.
+as a rehearsal says will fit. `--keep` leaves the rows of the last run that this one does not
+measure, and the JSON says from when they are; `--fitted` bounds the history AutoETS is fitted to.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.common import OUT, ForeignTime, machine
+from recurra.learning.events import Event, Stepped, Validated
 from recurra.learning.meters import peak_memory_bytes
+from recurra.learning.rhythm import VALIDATIONS
 from recurra.tasks.series import metrics
 from recurra.tasks.series.evaluate import NINE
 from recurra.tasks.series.panel import Panel
@@ -102,12 +105,22 @@ def ours(given: argparse.Namespace) -> tuple[Facts, Facts]:
 def fitting(panel: Panel, values: Facts, cpu_seconds: float) -> int:
     """Return how many steps fit into so many CPU seconds, going by a short rehearsal.
 
-    The rehearsal's network is thrown away; the training that follows knows nothing of it.
+    Validations count as often as a training has them. The rehearsal's network is thrown away; the
+    training that follows knows nothing of it.
     """
-    rehearsal = prepare(panel, gather({**values, "steps": REHEARSED}))
-    times: list[float] = []
-    rehearsal.run(listeners=[lambda _: times.append(time.process_time())])
-    return max(1, round(cpu_seconds * REHEARSED / (times[-1] - times[0])))
+    rehearsal = prepare(panel, gather({**values, "steps": REHEARSED, "log_every": 1}))
+    costs: dict[type, list[float]] = {Stepped: [], Validated: [0.0]}
+    last = time.process_time()
+
+    def note(event: Event) -> None:
+        nonlocal last
+        now = time.process_time()
+        costs.setdefault(type(event), []).append(now - last)
+        last = now
+
+    rehearsal.run(listeners=[note])
+    looking = (VALIDATIONS + 1) * max(costs[Validated])
+    return max(1, round((cpu_seconds - looking) / float(np.median(costs[Stepped]))))
 
 
 def together(panels: list[Panel]) -> Panel:
@@ -181,6 +194,7 @@ def peers(cost: Facts, data: Facts, given: argparse.Namespace) -> dict[str, Fact
             write(file, data["histories"], data, **arrays)
             found = ask(STATS, "stats_forecast.py", {
                 "file": str(file), "season": given.season, "jobs": given.threads,
+                "fitted": given.fitted,
                 "models": ["SeasonalNaive", *(name for name in names if name == "AutoETS")],
             })  # fmt: skip
             if "error" in found:
@@ -244,6 +258,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--settings", default="{}", help="more settings of the training, as JSON")
     parser.add_argument("--peers", default="AutoETS,LSTM")
+    parser.add_argument("--fitted", type=int, help="last values that AutoETS is fitted to")
+    parser.add_argument(
+        "--keep", action="store_true", help="what this run does not measure stays as in the last"
+    )
     parser.add_argument("--name", default="")
     given = parser.parse_args()
     if not (given.truth or given.horizon):
@@ -254,6 +272,15 @@ def main() -> None:
     opinion = peers(cost, data, given)
     second = opinion.pop("Recurra", None)
     rows |= opinion
+    OUT.mkdir(exist_ok=True)
+    name = given.name or Path(given.train[0]).name.partition(".")[0]
+    file = OUT / f"forecast-{name}.json"
+    kept: dict[str, str] = {}
+    if given.keep and file.exists():
+        last = json.loads(file.read_text("utf-8"))
+        when = dict.fromkeys(last["all"], last["machine"]["date"]) | last.get("kept", {})
+        kept = {peer: when[peer] for peer in last["all"] if peer not in rows}
+        rows = {**last["all"], **rows}
     if "SeasonalNaive" not in rows:
         steps = data["truth"].shape[1]
         naive = [metrics.seasonal_naive(one, steps, given.season) for one in data["histories"]]
@@ -264,13 +291,11 @@ def main() -> None:
                         for head, value in line.items() if value is not None))  # fmt: skip
     if second is not None:
         print("by utilsforecast, Recurra:", ", ".join(f"{k} {v:.4g}" for k, v in second.items()))
-    OUT.mkdir(exist_ok=True)
-    name = given.name or Path(given.train[0]).name.partition(".")[0]
     arguments = {**vars(given), "train": [Path(one).name for one in given.train],
                  "truth": Path(given.truth).name if given.truth else None}  # fmt: skip
     facts = {"machine": machine(), "series": data["series"], "rows": table, "all": rows,
-             "second_opinion": second, "arguments": arguments}  # fmt: skip
-    (OUT / f"forecast-{name}.json").write_text(json.dumps(facts, indent=2))
+             "second_opinion": second, "kept": kept, "arguments": arguments}  # fmt: skip
+    file.write_text(json.dumps(facts, indent=2))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ input and gets a JSON answer on standard output.
 
     make bench-forecast-peers
 
-The request names a .npz with `y` (histories end to end), `lengths`, `truth` [S, h], and any
+`fitted` bounds how many last values of each history AutoETS is fitted to; the measures know all of
+them. The request names a .npz with `y` (histories end to end), `lengths`, `truth` [S, h], and any
 number of `mean:NAME` [S, h] and `quantiles:NAME` [S, h, 9] to be measured too.
 """
 
@@ -44,9 +45,10 @@ def main() -> None:
     answers = {}
     for name in request["models"]:
         made = {"SeasonalNaive": SeasonalNaive, "AutoETS": AutoETS}[name](season_length=season)
+        read = train.groupby("unique_id").tail(request["fitted"]) if request["fitted"] else train
         started, before = time.perf_counter(), time.process_time()
         found = StatsForecast([made], freq=1, n_jobs=request["jobs"]).forecast(
-            df=train, h=horizon, level=LEVELS
+            df=read, h=horizon, level=LEVELS
         )
         seconds = time.perf_counter() - started
         cpu = time.process_time() - before

@@ -91,8 +91,8 @@ def _print_facts(file: str, training: SeriesTraining) -> None:
         console.quantity(len(panel), "series", "series"), console.quantity(panel.values, "value"),
         str(panel.frequency), f"season {task.encoding.season}",
     ]  # fmt: skip
-    if options.held_out:
-        said.append(f"the last {options.held_out:,} of each held out")
+    if task.held_out:
+        said.append(f"the last {task.held_out:,} of each held out")
     err.print(f"{Path(file).name:<11} {', '.join(said)}")
     for sentence in panel.notes:
         err.print(f"note        {sentence}")

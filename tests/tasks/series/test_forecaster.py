@@ -266,14 +266,3 @@ def test_a_saved_model_forecasts_the_same(stepped, tmp_path):
     assert np.allclose(one["Recurra"], other["Recurra"])
     with pytest.raises(ConfigError, match="history as df"):
         again.predict()
-
-
-def test_conformal_intervals_hold_what_they_held_before():
-    table = waves(names=tuple(f"s{n}" for n in range(20)), length=100, noise=1.0)
-    model = learned({**DIRECT, "conformal": True, "steps": 60}, table)
-    assert len(model.model.calibration) == 101
-    late = {name: column[table["ds"] < 88] for name, column in table.items()}
-    found = model.predict(df=late, level=[80])
-    truth = table["y"][table["ds"] >= 88]
-    inside = (truth >= found["Recurra-lo-80"]) & (truth <= found["Recurra-hi-80"])
-    assert 0.74 < inside.mean() < 0.88

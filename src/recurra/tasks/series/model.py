@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from recurra.core.errors import ConfigError
 from recurra.core.spec import ValueHead
 from recurra.formats.dates import Frequency
 from recurra.learning.trained import TrainedModel
+from recurra.tasks.series.conformal import GRID, correction, cut_offs, levels_of
 from recurra.tasks.series.encode import Scaled, encode_series
 from recurra.tasks.series.encoding import Encoding
 from recurra.tasks.series.panel import Panel
@@ -20,7 +21,6 @@ from recurra.tasks.series.predict import Forecast, Progress, forecast
 from recurra.tasks.series.settings import Settings
 
 Array = NDArray[Any]
-GRID = tuple(n / 100 for n in range(1, 100))
 PATHS = 200
 
 
@@ -163,31 +163,34 @@ class SeriesModel(TrainedModel):
     def calibrate(self, panel: Panel, held: int) -> None:
         """Learn the conformal correction from the last values of a panel, which were held out.
 
-        Distributional conformal prediction (Chernozhukov et al. 2021, PNAS 118): where in its
-        forecast distribution each held-out value fell decides which quantile is given from now on.
+        Every part of them as long as a forecast is forecast from what came before it, half a
+        forecast apart; see `conformal`.
+
+        Raises: `ConfigError` where no series is long enough.
         """
-        long = [one for one in panel.series if len(one) >= held + 2]
-        statics = panel.static or ({},) * len(panel)
-        kept = [s for s, one in zip(statics, panel.series, strict=True) if len(one) >= held + 2]
+        long = [n for n, one in enumerate(panel.series) if len(one) >= held + 2]
         if not long:
             raise ConfigError("no series is long enough to be held out and calibrated on.")
-        whole = Panel(
-            tuple(long), panel.frequency, tuple(kept) if panel.static else (), panel.past_names,
-            panel.future_names,
+        whole = replace(
+            panel, series=tuple(panel.series[n] for n in long),
+            static=tuple(panel.static[n] for n in long) if panel.static else (),
         )  # fmt: skip
-        steps = min(held, self.encoding.horizon) if self.encoding.horizon > 1 else held
-        ahead = {one.name: one.future[-held:] for one in long}
-        found = self.forecast(
-            whole.without_last(held), steps, levels=GRID, ahead=ahead, calibrated=False
-        )
-        y = np.stack([one.y[len(one) - held : len(one) - held + steps] for one in long])
-        below = (found.forecast.quantiles < y[..., None]).sum(axis=-1)
-        ranks = np.sort(below[np.isfinite(y)] / len(GRID))
-        grid = np.linspace(0, 1, 101)
-        # A finite sample knows its extremes less well: (n + 1) t of n values, as conformal has it.
-        wanted = grid * (len(ranks) + 1)
-        place = np.where(grid < 0.5, np.floor(wanted), np.ceil(wanted)).astype(np.int64) - 1
-        self.calibration = ranks[np.clip(place, 0, len(ranks) - 1)]
+        steps = min(held, self.horizon)
+        found = []
+        for back in cut_offs(held, steps):
+            ends = [len(one) - back for one in whole.series]
+            ahead = {
+                one.name: one.future[end : end + steps]
+                for one, end in zip(whole.series, ends, strict=True)
+            }
+            told = self.forecast(
+                whole.without_last(back), steps, levels=GRID, ahead=ahead, calibrated=False
+            )
+            y = np.stack(
+                [one.y[end : end + steps] for one, end in zip(whole.series, ends, strict=True)]
+            )
+            found.append(levels_of(y, told.forecast.quantiles))
+        self.calibration = correction(np.concatenate(found))
         self.document["task"] = {
             **self.document["task"], "calibration": [float(c) for c in self.calibration],
         }  # fmt: skip

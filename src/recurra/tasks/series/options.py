@@ -19,6 +19,8 @@ from recurra.core.spec import (
 HeadName = Literal["student_t", "gaussian", "negative_binomial", "mixture", "quantiles"]
 Scaling = Literal["auto", "seasonal", "standard", "robust", "mean", "none"]
 Difference = Literal["auto", "season", "last", "none"]
+CALIBRATED = 4
+"""Horizons that are held out to correct intervals by."""
 
 
 class SeriesOptions(Options):
@@ -76,7 +78,8 @@ class SeriesOptions(Options):
         advanced=True,
     )  # fmt: skip
     validation: int | None = knob(
-        None, "last values of each series held out to validate on; automatic: the horizon, 0 none",
+        None, "last values of each series held out to validate on; automatic: the horizon, with "
+        "conformal four of them but at most a fifth of a middling series; 0 none",
         low=0, unit="steps",
     )  # fmt: skip
     conformal: bool = knob(
@@ -110,10 +113,17 @@ class SeriesOptions(Options):
         """First positions of a window that are only read."""
         return self.window // 4 if self.warm_up is None else min(self.warm_up, self.window - 1)
 
-    @property
-    def held_out(self) -> int:
-        """Last values of each series that are held out."""
-        return self.horizon if self.validation is None else self.validation
+    def held_out(self, length: int) -> int:
+        """Return how many last values of each series are held out, of series of a middling length.
+
+        One cut-off is one draw of what happens to all series at once, so intervals are corrected by
+        several: `CALIBRATED` horizons, as far as they are a fifth of what is there.
+        """
+        if self.validation is not None:
+            return self.validation
+        if not self.conformal:
+            return self.horizon
+        return max(self.horizon, min(CALIBRATED * self.horizon, length // 5))
 
     def head_spec(self) -> ValueHead:
         """Return the head as the network has it."""

@@ -28,7 +28,7 @@ VALIDATION_LIMIT = 1 << 20
 class SeriesTask:
     """Many series to learn. See `learning.task.Task` for the contract.
 
-    The last `validation` values of each series are held out: neither a target nor a scale is made
+    The last `held_out` values of each series are kept aside: neither a target nor a scale is made
     of them.
 
     Args:
@@ -55,16 +55,17 @@ class SeriesTask:
         self.inputs = list(inputs)
         self.options = settings.series
         self.parts = settings.train.accumulate
-        learned_from = panel.without_last(self.options.held_out)
+        self.held_out = self.options.held_out(int(np.median([len(one) for one in panel.series])))
+        """Last values of each series that are neither learned from nor scaled by."""
+        learned_from = panel.without_last(self.held_out)
         self.encoding: Encoding = choose_encoding(learned_from, self.options)
         self.spec = settings.spec(self.encoding.features)
         self.calibration: tuple[float, ...] = ()
         self._provenance = dict(provenance or {})
         if self.encoding.counts:
             _refuse_negative(panel)
-        held = self.options.held_out
         statics = panel.static or (None,) * len(panel)
-        self.kept = [_kept(len(one), held) for one in panel.series]
+        self.kept = [_kept(len(one), self.held_out) for one in panel.series]
         self.rows = [
             encode_series(one, self.encoding, known=kept, static=static, frequency=panel.frequency)
             for one, kept, static in zip(panel.series, self.kept, statics, strict=True)
@@ -84,7 +85,7 @@ class SeriesTask:
             longest = max(len(row.z) for row in self.rows)
             raise ConfigError(
                 f"no series is long enough to learn from: the longest has {longest:,} values, of "
-                f"which {self.options.held_out:,} are held out; give more, or a smaller horizon "
+                f"which {self.held_out:,} are held out; give more, or a smaller horizon "
                 "or validation.",
                 "horizon",
             )
@@ -136,7 +137,7 @@ class SeriesTask:
 
         Reading ends at the last position that is asked for: one horizon before the end.
         """
-        held = self.options.held_out
+        held = self.held_out
         if not held:
             return
         chosen = [n for n, row in enumerate(self.rows) if len(row.z) > self.kept[n]]

@@ -39,7 +39,7 @@ def finished(
     else:
         model = SeriesModel(best_weights(outcome), outcome.document, engine=settings.engine)
     if settings.series.conformal:
-        model.calibrate(training.task.panel, settings.series.held_out)
+        model.calibrate(training.task.panel, training.task.held_out)
         if run is not None:
             save_model(run / BEST, model.weights, model.document)
     return model
