@@ -1,6 +1,6 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
-import { groups } from "./vite/chunks.ts";
+import { groups, ofWorkers } from "./vite/chunks.ts";
 import { offline } from "./vite/offline.ts";
 import { sharedWorkers } from "./vite/shared-workers.ts";
 
@@ -36,7 +36,7 @@ export default defineConfig({
     modulePreload: {
       polyfill: false,
       // A Worker has no document to preload in.
-      resolveDependencies: (_, files, { hostId }) => (hostId.includes(".worker-") ? [] : files),
+      resolveDependencies: (_, files, { hostId }) => (ofWorkers.test(hostId) ? [] : files),
     },
     chunkSizeWarningLimit: 200,
     rolldownOptions: {

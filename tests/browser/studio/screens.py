@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 import recurra
 from recurra.tasks.text.training import train
@@ -20,7 +21,10 @@ from tests.studio.serving import TEXT, Live, serving
 
 ROOT = Path(__file__).parents[3]
 STUDIO = ROOT / "web" / "studio"
+PATIENCE_MS = 60_000
+"""Only a guard against waiting for ever, on a machine that is busy with something else."""
 
+expect.set_options(timeout=PATIENCE_MS)
 
 MARKUP = '<b>"sun"</b><img src=x onerror=alert(1)>'
 WORDS = "".join(line + (f"{MARKUP}\n" if n % 10 == 0 else "")
@@ -103,7 +107,7 @@ def page(browser: Any, desk: Desk) -> Iterator[Any]:
     )
     # A first visitor's tour would lie over the page.
     opened.add_init_script("try { localStorage.setItem('recurra.tour', 'done') } catch {}")
-    opened.set_default_timeout(20_000)
+    opened.set_default_timeout(PATIENCE_MS)
     slow_down(opened)
     # The first visit leaves the token's cookie.
     opened.goto(f"{desk.origin}/?token={desk.live.token}")

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from recurra.studio.kinds.base import EXAMPLES
 from recurra.tasks.series.numbers.families import FAMILIES
-from tests.browser.studio.screens import Desk, built, check_access, desk, page
+from tests.browser.studio.screens import PATIENCE_MS, Desk, built, check_access, desk, page
 from tests.shelving import put
 from tests.studio.serving import until
 from tests.studio.test_kinds import TABLE
@@ -21,7 +21,6 @@ from tests.studio.test_public_series import SETS
 
 __all__ = ["built", "desk", "page"]  # fixtures
 
-expect.set_options(timeout=30_000)
 SMALL = {"sizes": [8], "engine": "reference", "validate_every": 10, "log_every": 2}
 TRAININGS = {
     "series": {"data": "example-visitors", "options": SMALL | {
@@ -324,7 +323,7 @@ def test_the_screens_are_accessible_and_fit(
     )
     context.add_init_script("localStorage.setItem('recurra.tour', 'done')")
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{desk.origin}/?token={desk.live.token}")
     page.locator("nav").wait_for()
     signs = {"sequences": (".bars", "numbers"), "forecast": ("canvas", "series"),

@@ -29,6 +29,9 @@ const TESTS = {
     "/write/(?:takes|address|kept|settings)",
 };
 
+/** The scripts, by what they are called once built, that Workers run. */
+export const ofWorkers = /\/(?:\w+\.worker|kernel)-[^/]*$/;
+
 export const groups = Object.entries(TESTS).map(([name, test], n, all) => ({
   name,
   test: new RegExp(test),
