@@ -19,19 +19,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.common import OUT, ForeignTime, machine
+from bench.forecast_peers import Facts, measured, peers
 from recurra.learning.events import Event, Stepped, Validated
 from recurra.learning.meters import peak_memory_bytes
 from recurra.learning.rhythm import VALIDATIONS
@@ -42,33 +40,63 @@ from recurra.tasks.series.read import read_panel
 from recurra.tasks.series.settings import gather
 from recurra.tasks.series.training import finished, prepare
 
-HERE = Path(__file__).parent
-STATS = HERE / ".statsforecast" / "bin" / "python"
-NEURAL = HERE / ".neuralforecast" / "bin" / "python"
-Facts = dict[str, Any]
 REHEARSED = 40
 """Steps, to find out how many fit into a budget of CPU seconds."""
 
 
-def ours(given: argparse.Namespace) -> tuple[Facts, Facts]:
-    """Train and forecast; return what it cost, and the arrays that peers are measured on."""
-    panel = together([read_panel(file).panel for file in given.train])
-    truth = read_panel(given.truth).panel if given.truth else None
-    horizon = given.horizon or len(truth.series[0])
-    backs = [0] if truth else [horizon * (given.windows - n) for n in range(given.windows)]
-    values = {
+@dataclass(frozen=True)
+class Split:
+    """What is known at each cut-off, and what came after it."""
+
+    panel: Panel
+    learned: Panel
+    """What came before the first cut-off."""
+    horizon: int
+    known: list[Panel]
+    truth: np.ndarray
+    """[cut-offs x series, horizon]"""
+
+    @classmethod
+    def of(cls, given: argparse.Namespace) -> Split:
+        """Read the files, and cut them as the arguments say."""
+        panel = together([read_panel(file).panel for file in given.train])
+        truth = read_panel(given.truth).panel if given.truth else None
+        horizon = given.horizon or len(truth.series[0])
+        if truth is not None:
+            after = {one.name: one.y[:horizon] for one in truth.series}
+            wanted = np.stack([after[one.name] for one in panel.series])
+            return cls(panel, panel, horizon, [panel], wanted)
+        backs = [horizon * (given.windows - n) for n in range(given.windows)]
+        wanted = np.stack(
+            [one.y[len(one) - back :][:horizon] for back in backs for one in panel.series]
+        )
+        known = [panel.without_last(back) for back in backs]
+        return cls(panel, known[0], horizon, known, wanted)
+
+    def data(self, window: int) -> Facts:
+        """Return the arrays that peers are measured on."""
+        histories = [one.y for panel in self.known for one in panel.series]
+        return {"histories": histories, "truth": self.truth, "series": len(self.panel),
+                "window": window}  # fmt: skip
+
+
+def settings(given: argparse.Namespace, horizon: int) -> Facts:
+    """Return the settings of our training, but for its budget."""
+    return {
         "horizon": horizon, "season": given.season, "validation": 0, "direct": True,
         "head": "quantiles", "sizes": (128,),
         "window": 8 * given.season if given.season > 1 else 64,
         "dropout": 0.3, "learning_rate": 4e-3, "threads": given.threads,
-        **({"steps": given.steps} if given.steps else {"seconds": given.seconds}),
         **json.loads(given.settings),
     }  # fmt: skip
-    learned = panel.without_last(backs[0])
+
+
+def ours(given: argparse.Namespace, split: Split, values: Facts) -> tuple[Facts, np.ndarray]:
+    """Train and forecast; return what it cost, and the quantiles of the forecasts."""
+    budget = {"steps": given.steps} if given.steps else {"seconds": given.seconds}
     if given.cpu_seconds:
-        values.pop("seconds", None)
-        values["steps"] = fitting(learned, values, given.cpu_seconds)
-    training = prepare(learned, gather(values))
+        budget = {"steps": fitting(split.learned, values, given.cpu_seconds)}
+    training = prepare(split.learned, gather({**values, **budget}))
     before, started = time.process_time(), time.perf_counter()
     with ForeignTime() as foreign:
         model = finished(training, training.run())
@@ -78,28 +106,19 @@ def ours(given: argparse.Namespace) -> tuple[Facts, Facts]:
         "foreign_cores": foreign.cores,
         "parameters": model.parameters,
         "steps": model.document["provenance"]["steps"],
+        "held_out": training.task.held_out,
     }
-    model.forecast(panel, 1)
+    model.forecast(split.panel, 1)
     before, started = time.process_time(), time.perf_counter()
-    model.forecast(panel, horizon, levels=NINE, paths=100, keep_paths=True)
+    model.forecast(split.panel, split.horizon, levels=NINE, paths=100, keep_paths=True)
     facts["predict_cpu_seconds"] = time.process_time() - before
     facts["predict_seconds"] = time.perf_counter() - started
-    histories, wanted, quantiles = [], [], []
-    for back in backs:
-        history = panel.without_last(back)
-        told = model.forecast(history, horizon, levels=NINE)
+    quantiles = []
+    for history in split.known:
+        told = model.forecast(history, split.horizon, levels=NINE)
         quantiles.append(np.stack([told.level(level) for level in NINE], axis=-1))
-        histories += [one.y for one in history.series]
-        if truth is None:
-            wanted += [one.y[len(one) - back :][:horizon] for one in panel.series]
-        else:
-            after = {one.name: one.y[:horizon] for one in truth.series}
-            wanted += [after[one.name] for one in panel.series]
     facts["memory_mb"] = peak_memory_bytes() / 2**20
-    return facts, {
-        "histories": histories, "truth": np.stack(wanted), "quantiles": np.concatenate(quantiles),
-        "series": len(panel), "window": values["window"],
-    }  # fmt: skip
+    return facts, np.concatenate(quantiles)
 
 
 def fitting(panel: Panel, values: Facts, cpu_seconds: float) -> int:
@@ -130,87 +149,6 @@ def together(panels: list[Panel]) -> Panel:
         series=tuple(one for panel in panels for one in panel.series),
         static=tuple(one for panel in panels for one in panel.static),
     )
-
-
-def measured(data: Facts, point: np.ndarray, quantiles: np.ndarray | None, season: int) -> Facts:
-    """Return our own measures of a forecast."""
-    y = data["truth"]
-    found = {
-        "mase": metrics.mase(y, point, data["histories"], season),
-        "smape_200": metrics.smape(y, point),
-    }
-    if quantiles is not None:
-        found["weighted_quantile_loss"] = metrics.weighted_quantile_loss(y, quantiles, NINE)
-        found["coverage_80"] = metrics.coverage(y, quantiles[..., 0], quantiles[..., 8])
-    return found
-
-
-def write(file: Path, histories: list[np.ndarray], data: Facts, **more: Any) -> None:
-    """Write histories end to end, and what came after them, for a peer."""
-    filled = [_filled(one) for one in histories]
-    np.savez(
-        file, y=np.concatenate(filled), lengths=[len(one) for one in filled],
-        truth=data["truth"], **more,
-    )  # fmt: skip
-
-
-def ask(python: Path, script: str, request: Facts) -> Facts:
-    """Run a peer; where it fails, the last line of what it said is the answer."""
-    done = subprocess.run(
-        [str(python), str(HERE / "peers" / script)], input=json.dumps(request),
-        capture_output=True, text=True,
-    )  # fmt: skip
-    if done.returncode:
-        lines = done.stderr.strip().splitlines()
-        return {"error": lines[-1] if lines else f"ended with {done.returncode}"}
-    found: Facts = json.loads(done.stdout.strip().splitlines()[-1])
-    return found
-
-
-def peers(cost: Facts, data: Facts, given: argparse.Namespace) -> dict[str, Facts]:
-    """Return what each peer reached and cost, and utilsforecast's figures for all."""
-    names = [name for name in given.peers.split(",") if name]
-    rows: dict[str, Facts] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        forecasts = {"Recurra": data["quantiles"]}
-        for name in [name for name in names if name in ("LSTM", "DeepAR")]:
-            if not NEURAL.exists():
-                rows[name] = {"error": "not installed: make bench-forecast-peers"}
-                continue
-            file, answer = Path(folder) / "neural.npz", Path(folder) / f"{name}.npz"
-            write(file, data["histories"], data)
-            rows[name] = ask(NEURAL, "neural_forecast.py", {
-                "file": str(file), "answer": str(answer), "model": name, "window": data["window"],
-                "cpu_seconds": cost["train_cpu_seconds"], "threads": given.threads,
-                "first": data["series"],
-            })  # fmt: skip
-            if answer.exists():
-                forecasts[name] = np.load(answer)["quantiles"]
-                rows[name] |= measured(data, forecasts[name][..., 4], forecasts[name], given.season)
-        if STATS.exists():
-            file = Path(folder) / "stats.npz"
-            arrays = {f"mean:{name}": q[..., 4] for name, q in forecasts.items()}
-            arrays |= {f"quantiles:{name}": q for name, q in forecasts.items()}
-            write(file, data["histories"], data, **arrays)
-            found = ask(STATS, "stats_forecast.py", {
-                "file": str(file), "season": given.season, "jobs": given.threads,
-                "fitted": given.fitted,
-                "models": ["SeasonalNaive", *(name for name in names if name == "AutoETS")],
-            })  # fmt: skip
-            if "error" in found:
-                rows["AutoETS"] = found
-            else:
-                for name, row in found.items():
-                    rows[name] = rows.get(name, {}) | row
-    return rows
-
-
-def _filled(y: np.ndarray) -> np.ndarray:
-    """Peers take no holes: each is filled with the value before."""
-    y = y.copy()
-    for t in np.flatnonzero(~np.isfinite(y)):
-        y[t] = y[t - 1]
-    return y
 
 
 COLUMNS = {
@@ -262,28 +200,41 @@ def main() -> None:
     parser.add_argument(
         "--keep", action="store_true", help="what this run does not measure stays as in the last"
     )
+    parser.add_argument("--peers-only", action="store_true", help="with --keep: ours stays, too")
     parser.add_argument("--name", default="")
     given = parser.parse_args()
     if not (given.truth or given.horizon):
         parser.error("give --truth or --horizon")
-    cost, data = ours(given)
-    rows = {"Recurra": cost | measured(data, data["quantiles"][..., 4], data["quantiles"],
-                                       given.season)}  # fmt: skip
-    opinion = peers(cost, data, given)
-    second = opinion.pop("Recurra", None)
-    rows |= opinion
     OUT.mkdir(exist_ok=True)
     name = given.name or Path(given.train[0]).name.partition(".")[0]
     file = OUT / f"forecast-{name}.json"
-    kept: dict[str, str] = {}
+    last: Facts = {"all": {}}
     if given.keep and file.exists():
         last = json.loads(file.read_text("utf-8"))
+    if given.peers_only and "Recurra" not in last["all"]:
+        parser.error("--peers-only goes with --keep, and with a run that has measured ours")
+    split = Split.of(given)
+    values = settings(given, split.horizon)
+    data = split.data(values["window"])
+    rows: dict[str, Facts] = {}
+    if given.peers_only:
+        cost = last["all"]["Recurra"]
+    else:
+        cost, data["quantiles"] = ours(given, split, values)
+        own = measured(data, data["quantiles"][..., 4], data["quantiles"], given.season)
+        rows["Recurra"] = cost | own
+    opinion = peers(cost, data, given)
+    second = opinion.pop("Recurra", None) or last.get("second_opinion")
+    rows |= opinion
+    kept: dict[str, str] = {}
+    if last["all"]:
         when = dict.fromkeys(last["all"], last["machine"]["date"]) | last.get("kept", {})
         kept = {peer: when[peer] for peer in last["all"] if peer not in rows}
         rows = {**last["all"], **rows}
     if "SeasonalNaive" not in rows:
-        steps = data["truth"].shape[1]
-        naive = [metrics.seasonal_naive(one, steps, given.season) for one in data["histories"]]
+        naive = [
+            metrics.seasonal_naive(one, split.horizon, given.season) for one in data["histories"]
+        ]
         rows["naive"] = measured(data, np.stack(naive), None, given.season)
     table = [row_of(name, row) for name, row in rows.items()]
     for line in table:
@@ -294,7 +245,8 @@ def main() -> None:
     arguments = {**vars(given), "train": [Path(one).name for one in given.train],
                  "truth": Path(given.truth).name if given.truth else None}  # fmt: skip
     facts = {"machine": machine(), "series": data["series"], "rows": table, "all": rows,
-             "second_opinion": second, "kept": kept, "arguments": arguments}  # fmt: skip
+             "second_opinion": second, "kept": kept,
+             "arguments": arguments}  # fmt: skip
     file.write_text(json.dumps(facts, indent=2))
 
 
