@@ -91,15 +91,34 @@ def settings(given: argparse.Namespace, horizon: int) -> Facts:
     }  # fmt: skip
 
 
+class Costs:
+    """CPU seconds that led to each event of a training, by its kind."""
+
+    def __init__(self) -> None:
+        self._last = time.process_time()
+        self._found: dict[type, list[float]] = {}
+
+    def __call__(self, event: Event) -> None:
+        now = time.process_time()
+        self._found.setdefault(type(event), []).append(now - self._last)
+        self._last = now
+
+    def of(self, kind: type) -> list[float]:
+        """Return what each event of a kind took."""
+        return self._found.get(kind, [])
+
+
 def ours(given: argparse.Namespace, split: Split, values: Facts) -> tuple[Facts, np.ndarray]:
     """Train and forecast; return what it cost, and the quantiles of the forecasts."""
     budget = {"steps": given.steps} if given.steps else {"seconds": given.seconds}
     if given.cpu_seconds:
         budget = {"steps": fitting(split.learned, values, given.cpu_seconds)}
     training = prepare(split.learned, gather({**values, **budget}))
+    seen: list[Event] = []
     before, started = time.process_time(), time.perf_counter()
     with ForeignTime() as foreign:
-        model = finished(training, training.run())
+        model = finished(training, training.run(listeners=[seen.append]))
+    validations = [event.duration_s for event in seen if isinstance(event, Validated)]
     facts = {
         "train_cpu_seconds": time.process_time() - before,
         "train_seconds": time.perf_counter() - started,
@@ -107,6 +126,8 @@ def ours(given: argparse.Namespace, split: Split, values: Facts) -> tuple[Facts,
         "parameters": model.parameters,
         "steps": model.document["provenance"]["steps"],
         "held_out": training.task.held_out,
+        "validations": len(validations),
+        "validation_seconds": sum(validations),
     }
     model.forecast(split.panel, 1)
     before, started = time.process_time(), time.perf_counter()
@@ -128,18 +149,10 @@ def fitting(panel: Panel, values: Facts, cpu_seconds: float) -> int:
     training that follows knows nothing of it.
     """
     rehearsal = prepare(panel, gather({**values, "steps": REHEARSED, "log_every": 1}))
-    costs: dict[type, list[float]] = {Stepped: [], Validated: [0.0]}
-    last = time.process_time()
-
-    def note(event: Event) -> None:
-        nonlocal last
-        now = time.process_time()
-        costs.setdefault(type(event), []).append(now - last)
-        last = now
-
-    rehearsal.run(listeners=[note])
-    looking = (VALIDATIONS + 1) * max(costs[Validated])
-    return max(1, round((cpu_seconds - looking) / float(np.median(costs[Stepped]))))
+    costs = Costs()
+    rehearsal.run(listeners=[costs])
+    looking = (VALIDATIONS + 1) * max(costs.of(Validated), default=0.0)
+    return max(1, round((cpu_seconds - looking) / float(np.median(costs.of(Stepped)))))
 
 
 def together(panels: list[Panel]) -> Panel:

@@ -45,7 +45,9 @@ def main() -> None:
     answers = {}
     for name in request["models"]:
         made = {"SeasonalNaive": SeasonalNaive, "AutoETS": AutoETS}[name](season_length=season)
-        read = train.groupby("unique_id").tail(request["fitted"]) if request["fitted"] else train
+        read = train
+        if name == "AutoETS" and request["fitted"]:
+            read = train.groupby("unique_id").tail(request["fitted"])
         started, before = time.perf_counter(), time.process_time()
         found = StatsForecast([made], freq=1, n_jobs=request["jobs"]).forecast(
             df=read, h=horizon, level=LEVELS

@@ -219,8 +219,10 @@ def evaluate(
 ) -> None:
     """Measure forecasts of the end of each series, beside the seasonal-naive forecast.
 
-    The end that a training held out (by default one horizon) was not learned from; what is further
-    back was. sMAPE is M4's, from 0 to 200.
+    The end that a training held out (by default one horizon, with --conformal up to four) was not
+    learned from; what is further back was. Intervals that were corrected by the values that are
+    asked about hold what they say by design: measure those with --truth. sMAPE is M4's, from 0 to
+    200.
 
     \b
     Examples:

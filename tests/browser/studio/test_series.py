@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from playwright.sync_api import expect
 
 from recurra.studio.kinds.base import EXAMPLES
 from recurra.tasks.series.numbers.families import FAMILIES
+from recurra.tasks.series.options import ColumnOptions
+from recurra.tasks.series.read import read_panel
 from tests.browser.studio.screens import PATIENCE_MS, Desk, built, check_access, desk, page
+from tests.browser.test_forecast_node import trained
 from tests.shelving import put
 from tests.studio.serving import until
 from tests.studio.test_kinds import TABLE
@@ -199,7 +203,10 @@ def test_the_browser_alone_says_where_it_is_learned(page: Any, desk: Desk) -> No
 
 def bring(page: Any, desk: Desk, model: str, name: str) -> None:
     """Take a model of the computer place into this browser."""
-    data = desk.live.send("GET", f"/api/models/{model}/file").body
+    bring_file(page, desk, desk.live.send("GET", f"/api/models/{model}/file").body, name)
+
+
+def bring_file(page: Any, desk: Desk, data: bytes, name: str) -> None:
     page.goto(desk.address("models", "place=browser"))
     page.locator("input[type=file]").first.set_input_files(
         {"name": f"{name}.safetensors", "mimeType": "application/octet-stream", "buffer": data}
@@ -311,6 +318,45 @@ def test_the_browser_alone_forecasts(page: Any, desk: Desk, models: dict[str, st
     check_access(page)
     page.get_by_role("button", name="Remove visitors.csv").click()
     expect(measures).to_have_count(0)
+
+
+@pytest.mark.parametrize("head", ["negative_binomial", "quantiles"])
+def test_the_browser_alone_reads_counts_covariates_and_dates_as_they_are_written(
+    page: Any, desk: Desk, tmp_path: Path, head: str
+) -> None:
+    source, path = tmp_path / "sold.csv", tmp_path / "model.safetensors"
+    rows = ["unique_id,ds,y,sale,region"]
+    for region, size in (("north", 3), ("south", 40)):
+        for n in range(84):
+            sale = int(n % 9 < 2)
+            day = date(2024, 1, 1) + timedelta(n)
+            rows.append(f"{region}-1,{day:%d/%m/%Y},{size * (1 + sale) + n % 7},{sale},{region}")
+    source.write_text("\n".join(rows) + "\n")
+    columns = ColumnOptions(date_format="%d/%m/%Y", future=("sale",), static=("region",))
+    model = trained(path, source, columns, head=head, direct=True, sizes=(8,))
+    bring_file(page, desk, path.read_bytes(), head)
+    go(page, desk, "forecast", "place=browser&levels=80")
+    page.locator("input[type=file]").set_input_files(str(source))
+    expect(page.get_by_role("img", name="north-1: ")).to_be_visible()
+    page.get_by_label("Series", exact=True).select_option("south-1")
+    expect(page.get_by_role("img", name="south-1: ")).to_be_visible()
+    found = list(csv.DictReader(io.StringIO(saved(page, "CSV").decode())))
+    panel = read_panel(source, columns).panel
+    want = model.forecast(
+        panel.without_last(7), levels=[0.1, 0.5, 0.9],
+        ahead={one.name: one.future[-7:] for one in panel.series},
+    )  # fmt: skip
+    assert [row["ds"] for row in found] == [str(stamp)[:10] for stamp in want.stamps[1]]
+    means = [float(row["recurra"]) for row in found]
+    assert means == pytest.approx(want.forecast.mean[1].tolist(), rel=1e-4)
+    if head == "quantiles":
+        for n, name in enumerate(("lo-80", "median", "hi-80")):
+            shown = [float(row[f"recurra-{name}"]) for row in found]
+            assert shown == pytest.approx(want.forecast.quantiles[1, :, n].tolist(), rel=1e-4)
+    # Beyond the end, nobody has said when there are sales.
+    page.get_by_text("What comes next", exact=True).first.click()
+    expect(page.get_by_text("this model reads sale of the future", exact=False)).to_be_visible()
+    page.get_by_role("button", name="Remove sold.csv").click()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
