@@ -153,15 +153,22 @@ def _corpora(results: list[dict[str, Any]]) -> list[str]:
 
 
 def _budgets(results: list[dict[str, Any]]) -> str:
-    """Say how long each preset was trained, and on how many cores."""
+    """Say how long each preset was trained, of the time it is meant for, and on how many cores."""
+    from recurra.tasks.text import presets
+
     given: dict[str, set[float]] = {}
     for result in results:
         given.setdefault(result["preset"], set()).add(_budget(result))
-    told = [f"`{name}` {_times(times)}" for name, times in given.items()]
+    own = {name: float(preset.values["seconds"]) for name, preset in presets.PRESETS.items()}
+    told = []
+    for name, times in given.items():
+        part = f" of its {own[name]:,.0f}" if max(times) < own[name] else ""
+        told.append(f"`{name}` {_times(times)}{part}")
     cores = {result.get("trained_on", result["machine"])["cores"] for result in results}
     return (
         f"Seconds of training given on each corpus, on {_cores(cores)}: {', '.join(told)}. "
-        "These are short trainings: more time makes every one of these networks better."
+        "These are short trainings: more time makes every one of these networks better, and the "
+        "larger ones have hardly begun."
     )
 
 
