@@ -9,7 +9,7 @@ as a file of its own under bench/out/leaderboard/. It can be stopped at any mome
 a training that was cut short is resumed. The runs themselves go to --runs. `again` measures models
 that have been trained before anew. `page` makes docs/leaderboard.md of all results, and
 bench/out/leaderboard.json, of which `tools/tables.py` makes the table of compressed sizes in
-docs/quality.md. No figure is typed.
+docs/quality.md. No figure is typed. Of compressors zstd is there where `zstandard` is installed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import gzip
 import json
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +169,21 @@ def _budgets(results: list[dict[str, Any]]) -> str:
     return (
         f"Seconds of training given on each corpus, on {_cores(cores)}: {', '.join(told)}. "
         "These are short trainings: more time makes every one of these networks better, and the "
-        "larger ones have hardly begun."
+        f"larger ones have hardly begun.{_tried(results)}"
     )
+
+
+def _tried(results: list[dict[str, Any]]) -> str:
+    """Say which presets were not trained on every corpus, and what they are meant for."""
+    from recurra.tasks.text import presets
+
+    told = ""
+    for name in dict.fromkeys(result["preset"] for result in results):
+        found = _corpora([result for result in results if result["preset"] == name])
+        if len(found) < len(_corpora(results)):
+            told += f" `{name}` is for {presets.PRESETS[name].about}; it was tried on "
+            told += f"{', '.join(found)} alone."
+    return told
 
 
 def _cores(counts: set[int]) -> str:
@@ -285,9 +299,14 @@ def _size(name: str, size: int, characters: int, both: str = "", speed: float = 
 
 
 def compression(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return one record a corpus: bits a character under every compressor."""
-    rows = []
-    for corpus in _corpora(results):
+    """Return one record a corpus: bits a character under every compressor, and bytes.
+
+    Of the presets those that every corpus was learned with.
+    """
+    corpora, rows = _corpora(results), []
+    trained = Counter(result["preset"] for result in results)
+    results = [result for result in results if trained[result["preset"]] == len(corpora)]
+    for corpus in corpora:
         found = {row["preset"]: row["compressed"] for row in results if row["corpus"] == corpus}
         first = next(iter(found.values()))
         scale = 8 / first["characters"]

@@ -165,7 +165,8 @@ def _machine(document: Mapping[str, Any]) -> str:
     facts = document.get("machine")
     if isinstance(facts, Mapping):
         versions = ", ".join(f"{n} {v}" for n, v in facts.get("versions", {}).items())
-        return f"{facts['processor']}, {facts['cores']} cores, {versions}; {facts['date']}."
+        cores = "one core" if facts["cores"] == 1 else f"{facts['cores']} cores"
+        return f"{facts['processor']}, {cores}, {versions}; {facts['date']}."
     named = ("device", "machine", "torch", "python", "numpy")
     return ", ".join(str(document[n]) if n in ("device", "machine") else f"{n} {document[n]}"
                      for n in named if n in document) + "."  # fmt: skip
