@@ -134,7 +134,11 @@ def check_access(page: Any, where: str = "") -> None:
         "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
     )
     wrong = [
-        (one["id"], one["help"], [node["html"][:160] for node in one["nodes"][:3]])
+        (
+            one["id"],
+            one["help"],
+            [(node["html"][:160], node.get("failureSummary")) for node in one["nodes"][:3]],
+        )
         for one in found["violations"]
     ]
     assert not wrong, (where, wrong)
