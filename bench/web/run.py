@@ -12,7 +12,8 @@ counts are the CPU backends, of which the fastest that works is the baseline.
   128, RMSprop 0.01) learns from one loss a window; Recurra from all 40, and, beside that, from one.
 - Many to many: two layers of 128, every position has a loss, batches of 64.
 - Writing: the example reads a window of 40 for each character that it writes.
-- The page: from opening it to the first step, what is loaded, the main thread's longest task.
+- The page: from opening it to the first step; what is loaded (sizes.py); how the Train screen moves
+  while a training runs (frames.py).
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(ROOT))
 
 from bench.common import Row, _busy_seconds, interleave, print_table, write_json  # noqa: E402
-from bench.web import sizes  # noqa: E402
+from bench.web import frames, sizes  # noqa: E402
 
 STUDIO = ROOT / "web" / "studio"
 VOCABULARY = 65
@@ -47,10 +48,6 @@ EXAMPLE: dict[str, Any] = {"sizes": [128], "embedding": 0, "batch_size": 128, "w
 MANY: dict[str, Any] = {"sizes": [128, 128], "embedding": 0, "batch_size": 64, "window": 64}
 JAX_WINDOW = 16
 """It unrolls every step of a window, and compiling 64 of them takes minutes."""
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 BARS = {
     "example": {"Recurra, 1 thread": 28.0, "Recurra, threads": 45.0},
     "many": {"Recurra, 1 thread": 28.0, "Recurra, threads": 50.0},
@@ -271,9 +268,8 @@ def compare(one: Any, several: Any, corpus: str, rounds: int, seconds: float) ->
     section("write", "Writing, 1x128, one text", "characters a second", rounds, rows)
 
 
-def page_facts(browser: Any, origin: str, folder: Path, corpus: str, rounds: int) -> None:
-    """Measure the page itself."""
-    context = browser.new_context()
+def page_facts(browser: Any, origin: str, corpus: str, rounds: int) -> None:
+    """Measure how long the page takes to its first step."""
     seconds = []
     for _ in range(max(3, rounds)):
         fresh = browser.new_context()
@@ -287,33 +283,6 @@ def page_facts(browser: Any, origin: str, folder: Path, corpus: str, rounds: int
     )
     print(f"\nFrom opening the page to the first step, 'tiny' on a pasted text: {middle:.2f} s "
           f"({found[0]:.2f} to {found[-1]:.2f}), bar 1 {verdict}")  # fmt: skip
-
-    sizes.report(browser, folder)
-
-    # A long run in one tab, watched by the studio's own screen in another.
-    trains = opened(context, origin)
-    run = trains.evaluate(
-        "([t, o]) => window.bench.ours.begin(t, o)",
-        [corpus, {"seconds": 600, "sample_threshold": 0, "sample_every": 50}],
-    )
-    for screen in (f"train?place=browser&run={run}", "corpus?place=browser"):
-        page = context.new_page()
-        page.add_init_script(
-            "window.tasks = []; new PerformanceObserver(list => window.tasks.push("
-            "...list.getEntries().map(e => e.duration))).observe({ type: 'longtask' });"
-        )
-        page.goto(f"{origin}/#/{screen}")
-        page.wait_for_timeout(3000)
-        page.evaluate("window.tasks.length = 0")
-        page.wait_for_timeout(6000)
-        tasks = page.evaluate("window.tasks")
-        longest = f"{max(tasks):.0f} ms" if tasks else "none over 50 ms"
-        print(
-            f"Longest main-thread task in 6 s of training, screen {screen.split('?')[0]}: {longest}"
-        )
-        page.close()
-    trains.evaluate("run => window.bench.ours.stop(run)", run)
-    context.close()
 
 
 def serve() -> None:
@@ -348,7 +317,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name) / "site"
         build(folder)
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=path, args=list(sizes.FLAGS))
         with served(folder, _Plain) as plain, served(folder, _Isolated) as isolated:
             context = browser.new_context(service_workers="block")
             one, several = opened(context, plain), opened(context, isolated)
@@ -357,9 +326,11 @@ def main() -> None:
                 print(f"  {page.evaluate('window.bench.ours.engine()')}")
             compare(one, several, corpus, rounds, seconds)
             context.close()
-            page_facts(browser, isolated, folder, corpus, rounds)
+            page_facts(browser, isolated, corpus, rounds)
+        sizes.report(browser, folder)
+        moved = frames.report(browser, folder, 10 if options.quick else 20, corpus)
         browser.close()
-    print(f"\n{write_json('web', ROWS)}")
+    print(f"\n{write_json('web', ROWS, lists=moved)}")
 
 
 if __name__ == "__main__":
