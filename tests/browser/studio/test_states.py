@@ -67,6 +67,8 @@ def training(query: str, words: dict[str, str]) -> list[State]:
 
 ENDS = {"running": "Training", "paused": "Paused", "interrupted": "Interrupted",
         "failed": "The training failed.", "finished": "Finished"}  # fmt: skip
+SOME = {status: ENDS[status] for status in ("running", "failed")}
+"""Of screens whose trainings are shown as that of a text is, in all but the words."""
 BENCH = ("text=Loading …", "The screen could not be filled.", "/api/models", "/api/data")
 PASSAGE = "Passage of the corpus"
 
@@ -122,12 +124,12 @@ STATES: dict[str, list[State]] = {
         *listing("text=Music to learn", "text=Music to learn", "The music could not be listed.",
                  "/api/data", query="view=learn"),
         State("learn", "text=Well-known melodies", "view=learn"),
-        *training("view=learn&run={run}", ENDS | {"running": "Running"}),
+        *training("view=learn&run={run}", SOME | {"running": "Running"}),
     ],
     "forecast": [
         *listing("text=No forecasting model yet", *BENCH),
         *asking("model={series}&training=none", "/forecast", "text=Forecasting …"),
-        *training("training={run}", ENDS),
+        *training("training={run}", SOME),
         State("finished", "canvas", "model={series}&training=none"),
     ],
     "sequences": [
