@@ -57,7 +57,8 @@ def main() -> None:
     notes: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        text = (asked.text or default_text(folder)).read_text("utf-8")
+        with (asked.text or default_text(folder)).open(encoding="utf-8", newline="") as file:
+            text = file.read()
         whole, part = folder / "whole.txt", folder / "part.txt"
         whole.write_text(text[:SCORED], "utf-8", newline="")
         part.write_text(text[:TRACED], "utf-8", newline="")
