@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from bench.common import print_plain, write_json  # noqa: E402
-from bench.web.sizes import FLAGS, SITE, bring, served  # noqa: E402
+from bench.web.serving import FLAGS, served  # noqa: E402
+from bench.web.sizes import SITE, bring  # noqa: E402
 
 TITLE = "The Train screen while a training runs in the browser"
 WIDTHS = {"wide": (1280, 900), "narrow": (390, 844)}

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import http.server
 import os
 import random
 import shutil
@@ -30,8 +29,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,7 @@ sys.path.insert(0, str(ROOT))
 
 from bench.common import Row, _busy_seconds, interleave, print_table, write_json  # noqa: E402
 from bench.web import frames, sizes  # noqa: E402
+from bench.web.serving import FLAGS, served  # noqa: E402
 
 STUDIO = ROOT / "web" / "studio"
 VOCABULARY = 65
@@ -83,29 +83,6 @@ def build(folder: Path) -> None:
     (folder / "bench" / "tfjs").mkdir()
     for module in wasm.glob("*.wasm"):
         shutil.copy(module, folder / "bench" / "tfjs")
-
-
-class _Plain(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args: Any) -> None:
-        """Say nothing."""
-
-
-class _Isolated(_Plain):
-    def end_headers(self) -> None:
-        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        super().end_headers()
-
-
-@contextmanager
-def served(folder: Path, handler: type[_Plain]) -> Iterator[str]:
-    """Serve the folder and yield its address."""
-    made = functools.partial(handler, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), made)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
 
 
 def opened(context: Any, origin: str) -> Any:
@@ -290,7 +267,7 @@ def serve() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "site"
         build(folder)
-        with served(folder, _Isolated) as origin, suppress(KeyboardInterrupt):
+        with served(folder) as origin, suppress(KeyboardInterrupt):
             print(f"Open {origin}/bench/index.html and press Start; Ctrl-C ends it.", flush=True)
             threading.Event().wait()
 
@@ -317,8 +294,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name) / "site"
         build(folder)
-        browser = playwright.chromium.launch(executable_path=path, args=list(sizes.FLAGS))
-        with served(folder, _Plain) as plain, served(folder, _Isolated) as isolated:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        with served(folder, isolated=False) as plain, served(folder) as isolated:
             context = browser.new_context(service_workers="block")
             one, several = opened(context, plain), opened(context, isolated)
             print(f"Chromium {browser.version}, no GPU, {os.cpu_count()} processors")

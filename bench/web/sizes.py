@@ -12,15 +12,12 @@ from __future__ import annotations
 
 import functools
 import gzip
-import http.server
 import json
 import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from bench.common import print_plain, write_json  # noqa: E402
+from bench.web.serving import FLAGS, served  # noqa: E402
 
 SITE = ROOT / "src" / "recurra" / "studio" / "site"
 BAR = 110_000
@@ -35,10 +33,6 @@ LAST = "Write: a text is written"
 """The step with which the text is brought, learned and written with."""
 FILES, STEPS = "What a first training and writing fetch", "Fetched by each step of a first visit"
 LINE = "the rain in spain stays mainly in the plain while every good boy deserves fruit\n"
-FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 _BROTLI = (
     "const z = require('zlib'), fs = require('fs');"
     "console.log(JSON.stringify(process.argv.slice(1).map(path => z.brotliCompressSync("
@@ -132,29 +126,6 @@ def bring(page: Any, origin: str, text: str, opened: Callable[[], None] = lambda
     page.get_by_role("textbox", name="Text").fill(text)
     page.get_by_role("button", name="Take this text").click()
     page.get_by_text("How it begins").wait_for()
-
-
-@contextmanager
-def served(folder: Path, asked: list[str] | None = None) -> Iterator[str]:
-    """Serve a folder to an isolated page, and note which scripts and modules are asked for."""
-
-    class Noting(http.server.SimpleHTTPRequestHandler):
-        def end_headers(self) -> None:
-            self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-            self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-            super().end_headers()
-
-        def log_message(self, *args: Any) -> None:
-            path = Path(self.path.partition("?")[0])
-            if asked is not None and path.suffix in (".js", ".wasm"):
-                asked.append(path.name)
-
-    made = functools.partial(Noting, directory=str(folder))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), made)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
 
 
 def report(browser: Any, site: Path) -> dict[str, list[dict[str, Any]]]:
