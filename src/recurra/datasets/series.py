@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
-from recurra.datasets.catalogue import PREFIX
 from recurra.datasets.download import Progress
 from recurra.datasets.files import files_of, get_files
 from recurra.datasets.shelves import find, set_name
@@ -32,9 +30,3 @@ def file_here(given: str, shelf: Shelf) -> Path | None:
     if name is None:
         return Path(given) if Path(given).is_file() else None
     return next(iter(files_of(find(name, shelf)) or []), None)
-
-
-def found_again(given: str, shelf: Shelf) -> str:
-    """Return what a run keeps to find its data again: the set's name, or the whole path."""
-    name = set_name(given, shelf)
-    return os.path.abspath(given) if name is None else f"{PREFIX}{name}"

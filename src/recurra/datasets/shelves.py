@@ -98,6 +98,12 @@ def set_name(given: str, shelf: Name) -> str | None:
     return None
 
 
+def found_again(given: str, shelf: Name) -> str:
+    """Return what a run keeps to find an input from whatever folder: its name, or its path."""
+    name = set_name(given, shelf)
+    return os.path.abspath(given) if name is None else f"{PREFIX}{name}"
+
+
 def licence_of(inputs: Iterable[str], shelf: Name) -> str | None:
     """Return the licences of the sets that were read; None where other files were too."""
     found = [_meant(given, shelf) for given in inputs]

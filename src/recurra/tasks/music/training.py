@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from recurra.datasets.catalogue import PREFIX
-from recurra.datasets.shelves import set_name
+from recurra.datasets.shelves import found_again
 from recurra.learning.events import Listener
 from recurra.learning.training import Training, best_weights, pass_on_interrupt
 from recurra.tasks.music.corpus import load_corpus
@@ -47,13 +46,7 @@ def prepare(
     corpus = load_corpus(named, settings.music, progress=progress)
     task = MusicTask(corpus, settings, [os.fspath(one) for one in named])
     # Patterns and folders are kept as they were named; only where they are is made certain.
-    return Training.of(task, settings, [_kept(os.fspath(one)) for one in named])
-
-
-def _kept(given: str) -> str:
-    """Return what finds an input again, from whatever folder."""
-    name = set_name(given, "music")
-    return f"{PREFIX}{name}" if name else os.path.abspath(given)
+    return Training.of(task, settings, [found_again(os.fspath(one), "music") for one in named])
 
 
 def train(

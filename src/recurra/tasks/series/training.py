@@ -9,7 +9,7 @@ from typing import Any
 
 from recurra.core.errors import FormatError
 from recurra.datasets.catalogue import PREFIX
-from recurra.datasets.series import found_again
+from recurra.datasets.shelves import found_again
 from recurra.formats import documents
 from recurra.formats.model_file import save_model
 from recurra.learning import loop

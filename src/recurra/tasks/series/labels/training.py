@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recurra.datasets.series import found_again
+from recurra.datasets.shelves import found_again
 from recurra.formats.labelled import Labelled
 from recurra.learning.settings import sorted_in
 from recurra.learning.training import Training, best_weights
