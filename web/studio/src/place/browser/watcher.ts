@@ -29,7 +29,7 @@ export class Watcher {
   ) {
     this.channel = channelOf(id);
     this.channel.onmessage = ({ data }: MessageEvent<Message>) => this.receive(data);
-    this.begin().catch((error: unknown) => this.lost?.((error as Error).message));
+    this.begin().catch(this.fail);
   }
 
   stop(): void {
@@ -48,7 +48,7 @@ export class Watcher {
     this.ready = true;
     this.hear([...past, { event: "status", run }]);
     this.channel.postMessage({ kind: "ask" } satisfies Message);
-    if (trains(run)) void this.mourn();
+    if (trains(run)) this.mourn().catch(this.fail);
   }
 
   /** Say how the run stands once whoever trains it is gone, whatever the reason. */
@@ -68,8 +68,11 @@ export class Watcher {
     if (!this.stopped) this.hear([{ event: "status", run }]);
   }
 
+  /** What is kept cannot be read. */
+  private readonly fail = (error: unknown): void => this.lost?.((error as Error).message);
+
   private recover(): void {
-    this.catchUp().catch((error: unknown) => this.lost?.((error as Error).message));
+    this.catchUp().catch(this.fail);
   }
 
   /** Hear what the database has and this has not heard, as when a save came between two looks. */
@@ -103,7 +106,7 @@ export class Watcher {
     if (message.kind === "rewound") {
       this.stale ||= message.count < this.next;
       if (this.stale) this.recover();
-      void this.mourn();
+      this.mourn().catch(this.fail);
     }
     if (message.kind === "entry") {
       this.hear([{ event: "status", run: message.entry }]);
