@@ -1,7 +1,9 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
 import { groups, ofWorkers } from "./vite/chunks.ts";
+import { lean } from "./vite/lean.ts";
 import { offline } from "./vite/offline.ts";
+import { smallPreload } from "./vite/preload.ts";
 import { sharedWorkers } from "./vite/shared-workers.ts";
 
 // RECURRA_STUDIO is the address of a running `recurra studio`, with its token, to develop against.
@@ -23,6 +25,8 @@ export default defineConfig({
   plugins: [
     svelte(),
     withoutElements,
+    lean(),
+    smallPreload(),
     sharedWorkers(),
     offline("index.html", `${import.meta.dirname}/public`),
   ],

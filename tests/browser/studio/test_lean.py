@@ -51,12 +51,12 @@ def test_this_computer_loads_nothing_of_the_place_in_the_browser(page: Any, desk
         page.reload()
         page.get_by_role("heading", level=1).wait_for()
     assert any(name.startswith("computer-") for name in loaded)
-    alone = r"(browser|alone|shared|kernel)-|.*\.worker-|.*\.wasm"
+    alone = r"(alone|shared|worker)-|.*\.worker-|.*\.wasm"
     wrong = [name for name in loaded if re.match(alone, name)]
     assert not wrong
     page.get_by_role("button", name="This browser").click()
     expect(page.get_by_role("button", name="This browser")).to_have_attribute(
         "aria-pressed", "true"
     )
-    for part in ("browser-", "alone-", "shared-"):
+    for part in ("alone-", "shared-"):
         assert any(name.startswith(part) for name in loaded), part

@@ -59,4 +59,3 @@ export function writeJob(view: DataView, address: number, values: JobValues): vo
 }
 
 export const MODE = { forward: 0, evaluate: 1, backward: 2, gradients: 3, train: 4, generate: 5 };
-export const RULES = ["sgd", "adagrad", "rmsprop", "adam", "adamw"] as const;

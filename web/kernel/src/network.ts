@@ -7,7 +7,7 @@
  */
 
 import { configError, formatError, shapeError } from "./errors.ts";
-import { MODE, RULES, type JobValues } from "./job.ts";
+import { MODE, type JobValues } from "./job.ts";
 import {
   asReport,
   type Batch,
@@ -24,6 +24,7 @@ import { checkWeights, Layout } from "./layout.ts";
 import {
   isGreedy,
   optimiser,
+  RULES,
   sampling,
   type OptimiserOptions,
   type SamplingOptions,

@@ -1,7 +1,24 @@
 /** What a caller can set about learning and sampling; names and defaults as in the Python library. */
 
 import { configError } from "./errors.ts";
-import { RULES } from "./job.ts";
+
+/** The variants of a cell, in the order of the kernel's bits. */
+export const CELL_FLAGS = [
+  "coupled",
+  "peephole",
+  "no_input_gate",
+  "no_forget_gate",
+  "no_output_gate",
+  "no_input_activation",
+  "no_output_activation",
+  "full_gate_recurrence",
+  "layer_norm",
+  "gru",
+] as const;
+export type CellFlag = (typeof CELL_FLAGS)[number];
+
+/** The optimisers, in the kernel's order. */
+export const RULES = ["sgd", "adagrad", "rmsprop", "adam", "adamw"] as const;
 
 export interface SamplingOptions {
   /** Divides the logits; 0 always takes the likeliest. */

@@ -47,7 +47,16 @@ export function workerThreads(script: string | (() => Worker)): Spawn {
 
 export const THREAD_STACK_BYTES = 1 << 18;
 
-/** Serve the pool until it is stopped: the whole life of a thread's Worker. */
+/** Be a thread's Worker: its whole life begins with the message that says where. */
+export function beThread(): void {
+  const begin = ({ data }: MessageEvent<ThreadStart>): void => {
+    postMessage("ready");
+    serve(data);
+  };
+  addEventListener("message", begin, { once: true });
+}
+
+/** Serve the pool until it is stopped. */
 export function serve(start: ThreadStart): void {
   const instance = new WebAssembly.Instance(start.module, { env: { memory: start.memory } });
   const exports = instance.exports as unknown as {

@@ -6,20 +6,8 @@
 
 import { configError, formatError } from "./errors.ts";
 import { ABI } from "./job.ts";
+import { CELL_FLAGS, type CellFlag } from "./options.ts";
 
-export const CELL_FLAGS = [
-  "coupled",
-  "peephole",
-  "no_input_gate",
-  "no_forget_gate",
-  "no_output_gate",
-  "no_input_activation",
-  "no_output_activation",
-  "full_gate_recurrence",
-  "layer_norm",
-  "gru",
-] as const;
-export type CellFlag = (typeof CELL_FLAGS)[number];
 export type Cell = Record<CellFlag, boolean> & { forget_bias: number };
 
 export interface Stack {

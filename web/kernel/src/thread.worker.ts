@@ -1,9 +1,5 @@
-/** The script of a thread's Worker: serve the pool, and nothing else. */
+/** The script of a thread's Worker. */
 
-import { serve, type ThreadStart } from "./pool.ts";
+import { beThread } from "./pool.ts";
 
-const begin = ({ data }: MessageEvent<ThreadStart>): void => {
-  postMessage("ready");
-  serve(data);
-};
-addEventListener("message", begin, { once: true });
+beThread();

@@ -1,8 +1,7 @@
 /** What can be set about a training, checked; and the learning rate that follows from it. */
 
 import { configError } from "./errors.ts";
-import { OPTIMISER, type OptimiserOptions } from "./options.ts";
-import { CELL_FLAGS, type CellFlag } from "./spec.ts";
+import { CELL_FLAGS, OPTIMISER, type CellFlag, type OptimiserOptions } from "./options.ts";
 
 /** Names and meaning as in the Python library. */
 export interface TrainOptions

@@ -11,15 +11,15 @@ const TESTS = {
   // Of the page and of Workers, which must not get the page with it.
   preload: "vite/preload-helper",
   // The page itself and what all screens share, Svelte included.
-  page: "/src/(?:design|app)/|/state/(?:load|format)",
+  page: "/src/(?:design|app)/|/src/main\\.ts|/state/(?:load|format)",
   // The place in the browser: what page and Workers share, then the page's own part and theirs.
   shared:
-    `${kernel}(?:errors|features|options|spec|job|model-file)\\.|/(?:comlink|idb)/|` +
-    `${alone}(?:(?:database|entries|plan|quota|settings)|training/channel|work/errors)\\.`,
-  alone: `${alone}(?:corpora|models|options|runs)\\.`,
-  kernel:
+    `${kernel}(?:errors|features|options)\\.|/(?:comlink|idb)/|` +
+    `${alone}(?:(?:database|entries|plan|quota|settings|start-worker)|training/channel|work/errors)\\.`,
+  alone: `${alone}(?:corpora|index|models|options|runs)\\.`,
+  worker:
     `${kernel}[\\w-]+\\.ts|` +
-    `${alone}(?:kernel|reading|training/\\w+|work/(?:models|survey|writing))\\.ts`,
+    `${alone}(?:kernel|place\\.worker|reading|training/\\w+|work/(?:copies|describe|models|survey|work|writing))\\.ts`,
   // A training as it is set and watched, of texts and of other kinds.
   training:
     "/canvas/(?:line-plot|axis)|/state/|/train/(?:Curves|Samples|SettingField|settings|plot)",
@@ -30,7 +30,7 @@ const TESTS = {
 };
 
 /** The scripts, by what they are called once built, that Workers run. */
-export const ofWorkers = /\/(?:\w+\.worker|kernel)-[^/]*$/;
+export const ofWorkers = /\/worker-[^/]*$/;
 
 export const groups = Object.entries(TESTS).map(([name, test], n, all) => ({
   name,

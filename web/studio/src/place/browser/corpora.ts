@@ -8,9 +8,9 @@ import { database, save, withoutDigest, type CorpusRecord } from "./database.ts"
 import { cleanName } from "./entries.ts";
 import { gather } from "./options.ts";
 import { askToPersist } from "./quota.ts";
-import { startWork } from "./start-worker.ts";
+import { startWorker } from "./start-worker.ts";
 import { pass } from "./work/errors.ts";
-import type { Work } from "./work/work.worker.ts";
+import type { Work } from "./work/work.ts";
 
 pass();
 
@@ -32,7 +32,7 @@ let helper: Remote<Work> | undefined;
 
 /** The Worker that reads texts and asks models; one for the page, started when it is needed. */
 export function work(): Remote<Work> {
-  helper ??= wrap<Work>(startWork());
+  helper ??= wrap<Work>(startWorker("work"));
   return helper;
 }
 

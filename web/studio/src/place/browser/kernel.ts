@@ -8,6 +8,7 @@ import relaxed from "../../generated/recurra-relaxed.wasm?url";
 import simd from "../../generated/recurra-simd.wasm?url";
 import threaded from "../../generated/recurra-threads.wasm?url";
 import { plan } from "./plan.ts";
+import { startWorker } from "./start-worker.ts";
 
 const MODULES: Record<ModuleName, string> = { simd, relaxed, threads: threaded };
 
@@ -29,10 +30,4 @@ export async function loadKernel(most?: number): Promise<Kernel> {
   return Kernel.load(name, code, threads > 1 ? { threads, spawn } : {});
 }
 
-// Vite finds a Worker's script only where its address stands in the constructor itself.
-const spawn: Spawn = workerThreads(
-  () =>
-    new Worker(new URL("../../../../kernel/src/thread.worker.ts", import.meta.url), {
-      type: "module",
-    }),
-);
+const spawn: Spawn = workerThreads(() => startWorker("thread"));

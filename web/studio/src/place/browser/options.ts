@@ -5,8 +5,7 @@
  */
 
 import { configError } from "../../../../kernel/src/errors.ts";
-import { OPTIMISER } from "../../../../kernel/src/options.ts";
-import { CELL_FLAGS } from "../../../../kernel/src/spec.ts";
+import { CELL_FLAGS, OPTIMISER } from "../../../../kernel/src/options.ts";
 import type { OptionField, OptionGroup, OptionSchema, Preset } from "../types.ts";
 import data from "./options.json";
 import {

@@ -1,18 +1,17 @@
 /** Trainings in this browser: each in a Worker of its own, watched and commanded from any tab. */
 
 import { configError, RecurraError } from "../../../../kernel/src/errors.ts";
-import { writeModel, type ModelDocument } from "../../../../kernel/src/model-file.ts";
 import type { Runs, Stop } from "../place.ts";
 import type { ModelEntry, RunEntry, RunEvent, StartRequest } from "../types.ts";
-import type { BrowserCorpora } from "./corpora.ts";
+import { work, type BrowserCorpora } from "./corpora.ts";
 import { database, eventsFrom, newId, plain, save, type RunRecord } from "./database.ts";
-import { cleanName, describeModel, object, RUN_MODEL } from "./entries.ts";
+import { cleanName, object, RUN_MODEL } from "./entries.ts";
 import { gather, suitsDropout, VERSION } from "./options.ts";
 import { askToPersist } from "./quota.ts";
 import { BUDGETS } from "./settings.ts";
-import { startTraining } from "./start-worker.ts";
+import { startWorker } from "./start-worker.ts";
 import { channelOf, lockOf, standings, type Command, type Message } from "./training/channel.ts";
-import type { Told } from "./training/training.worker.ts";
+import type { Told } from "./training/life.ts";
 import { trains, Watcher } from "./watcher.ts";
 
 /** How long a running training may take to answer: a checkpoint of a large network included. */
@@ -111,7 +110,7 @@ export class BrowserRuns implements Runs {
 
   /** Start a Worker on a run; returns once it holds the run's lock. */
   private launch(id: string): Promise<void> {
-    const worker = startTraining();
+    const worker = startWorker("training");
     return new Promise((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<Told>) => {
         if (data.kind === "held") resolve();
@@ -188,29 +187,7 @@ export class BrowserRuns implements Runs {
 
   async keep(id: string, name: string): Promise<ModelEntry> {
     if (await this.trains(id)) await this.command(id, "save");
-    const db = await database();
-    const [record, checkpoint] = await Promise.all([this.record(id), db.get("checkpoints", id)]);
-    if (!checkpoint?.progress.step) {
-      throw configError("this run has not taken a step yet, so there is nothing to keep.");
-    }
-    const { document, training, progress } = checkpoint;
-    const file = writeModel(training.weights, document as unknown as ModelDocument);
-    const entry = describeModel(
-      {
-        id: newId("model"),
-        name: cleanName(name, `${record.entry.name}, step ${progress.step}`),
-        created: new Date().toISOString(),
-        bytes: file.length,
-        corpus: record.entry.corpus,
-        run: id,
-      },
-      document,
-    );
-    await save(["models", "files"], (transaction) => {
-      void transaction.objectStore("models").put(entry);
-      void transaction.objectStore("files").put(file, entry.id);
-    });
-    return entry;
+    return work().keepRun(id, name);
   }
 
   async rename(id: string, name: string): Promise<RunEntry> {

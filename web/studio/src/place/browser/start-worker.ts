@@ -1,7 +1,8 @@
-/** Start a Worker of this place: one for each training, one that reads texts and asks models. */
+/** Start a Worker of this place. */
 
-export const startTraining = (): Worker =>
-  new Worker(new URL("./training/training.worker.ts", import.meta.url), { type: "module" });
+/** One for each training, one that reads texts and asks models, and the kernel's threads of each. */
+export type WorkerName = "training" | "work" | "thread";
 
-export const startWork = (): Worker =>
-  new Worker(new URL("./work/work.worker.ts", import.meta.url), { type: "module" });
+export const startWorker = (name: WorkerName): Worker =>
+  // Vite finds a Worker's script only where its address stands in the constructor itself.
+  new Worker(new URL("./place.worker.ts", import.meta.url), { type: "module", name });

@@ -15,9 +15,10 @@ import {
   type CorpusRecord,
   type RunRecord,
 } from "../database.ts";
-import { describeModel, RUN_MODEL } from "../entries.ts";
+import { RUN_MODEL } from "../entries.ts";
 import { describeEngine } from "../plan.ts";
 import { readText } from "../reading.ts";
+import { describeModel } from "../work/describe.ts";
 import { build, describeTraining, measuresOf, type Measures } from "./building.ts";
 import { channelOf, standings, type Command, type Message } from "./channel.ts";
 import { freshProgress, Loop, type Host, type Reason } from "./loop.ts";

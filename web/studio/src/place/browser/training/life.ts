@@ -11,10 +11,12 @@ export type Told = { kind: "held" } | { kind: "busy" } | { kind: "ended" };
 
 const tell = (message: Told): void => postMessage(message);
 
-// The first message names the run.
-addEventListener("message", ({ data: run }: MessageEvent<string>) => void train(run), {
-  once: true,
-});
+/** Be the Worker of a run, which the first message names. */
+export function live(): void {
+  addEventListener("message", ({ data: run }: MessageEvent<string>) => void train(run), {
+    once: true,
+  });
+}
 
 async function train(run: string): Promise<void> {
   // The kernel loads while the lock is waited for.

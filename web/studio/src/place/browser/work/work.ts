@@ -3,7 +3,7 @@
 import { expose } from "comlink";
 import { configError, formatError } from "../../../../../kernel/src/errors.ts";
 import { STREAM } from "../../../../../kernel/src/initialise.ts";
-import { readModel } from "../../../../../kernel/src/model-file.ts";
+import { readModel, writeModel, type ModelDocument } from "../../../../../kernel/src/model-file.ts";
 import type { PieceDocument } from "../../../../../kernel/src/music/piece.ts";
 import type { Forecaster } from "../../../../../kernel/src/series/forecaster.ts";
 import type { TextModel } from "../../../../../kernel/src/text-model.ts";
@@ -19,9 +19,11 @@ import type {
   Survey,
 } from "../../types.ts";
 import { database, newId, save, withoutDigest, type CorpusRecord } from "../database.ts";
-import { describeModel, object } from "../entries.ts";
+import { cleanName, object } from "../entries.ts";
 import type { TextSettings } from "../settings.ts";
 import { looksLikeText, readText, sha256, unpacked } from "../reading.ts";
+import { copies } from "./copies.ts";
+import { describeModel } from "./describe.ts";
 import { pass } from "./errors.ts";
 import { kernel, kindOf, lent, withModel } from "./models.ts";
 import { countCharacters, surveyText } from "./survey.ts";
@@ -45,6 +47,14 @@ async function bytesOf(id: string): Promise<{ corpus: CorpusRecord; bytes: Uint8
     throw configError("There is no such text here; it may have been removed.");
   }
   return { corpus, bytes };
+}
+
+async function keep(entry: ModelEntry, file: Uint8Array): Promise<ModelEntry> {
+  await save(["models", "files"], (transaction) => {
+    void transaction.objectStore("models").put(entry);
+    void transaction.objectStore("files").put(file, entry.id);
+  });
+  return entry;
 }
 
 /** Lend out a model with what it takes to look into it, which a Worker that only writes never loads. */
@@ -150,11 +160,28 @@ const work = {
       },
       read.document as unknown as Record<string, unknown>,
     );
-    await save(["models", "files"], (transaction) => {
-      void transaction.objectStore("models").put(entry);
-      void transaction.objectStore("files").put(file, entry.id);
-    });
-    return entry;
+    return keep(entry, file);
+  },
+
+  /** Keep what a run had learned when it was last saved. */
+  async keepRun(id: string, name: string): Promise<ModelEntry> {
+    const db = await database();
+    const [run, checkpoint] = await Promise.all([db.get("runs", id), db.get("checkpoints", id)]);
+    if (!run) throw configError("There is no such run here; it may have been removed.");
+    if (!checkpoint?.progress.step) {
+      throw configError("this run has not taken a step yet, so there is nothing to keep.");
+    }
+    const { document, training, progress } = checkpoint;
+    const file = writeModel(training.weights, document as unknown as ModelDocument);
+    const known = {
+      id: newId("model"),
+      name: cleanName(name, `${run.entry.name}, step ${progress.step}`),
+      created: new Date().toISOString(),
+      bytes: file.length,
+      corpus: run.entry.corpus,
+      run: id,
+    };
+    return keep(describeModel(known, document), file);
   },
 
   /** Write; `hear` is awaited, so that a page that is busy is not flooded. */
@@ -188,10 +215,7 @@ const work = {
       })),
     ),
 
-  async copies(id: string, text: string) {
-    const { copies } = await import("./copies.ts");
-    return withModel(id, (model) => copies(model, text));
-  },
+  copies: (id: string, text: string) => withModel(id, (model) => copies(model, text)),
 
   trace: (id: string, text: string) => look(id, (looking, model) => looking.trace(model, text)),
 
@@ -286,5 +310,8 @@ const work = {
 
 export type Work = typeof work;
 
-pass();
-expose(work);
+/** Be the Worker that reads texts and asks models. */
+export function serve(): void {
+  pass();
+  expose(work);
+}
