@@ -74,20 +74,21 @@ def training(plan: Plan, found: Found) -> None:
 
 
 def one(plan: Plan, found: Found) -> None:
-    """Characters of a single text written a second, with one thread."""
-    for hidden in plan.hidden:
-        shape: dict[str, Any] = {"hidden": hidden, "threads": 1}
-        peers = {
-            **{f"Recurra, {p}": Contestant(OURS, precision=p, **shape) for p in PRECISIONS},
-            "PyTorch nn.LSTM": Contestant(TORCH, **shape),
-            "PyTorch LSTMCell": Contestant(TORCH, cell=True, **shape),
-            **_foreign(**shape),
-            **_prototypes(plan, PRECISIONS, **shape),
-        }
-        title = f"Generation {LAYERS}x{hidden}, 1 text, 1 thread"
-        found[title] = turns(peers, "generate", plan, 1, plan.rounds)
-        print_table(title, found[title], "PyTorch nn.LSTM")
-        close(peers)
+    """Characters of a single text written a second."""
+    for threads in plan.threads:
+        for hidden in plan.hidden:
+            shape: dict[str, Any] = {"hidden": hidden, "threads": threads}
+            peers = {
+                **{f"Recurra, {p}": Contestant(OURS, precision=p, **shape) for p in PRECISIONS},
+                "PyTorch nn.LSTM": Contestant(TORCH, **shape),
+                "PyTorch LSTMCell": Contestant(TORCH, cell=True, **shape),
+                **_foreign(**shape),
+                **(_prototypes(plan, PRECISIONS, **shape) if threads == 1 else {}),
+            }
+            title = f"Generation {LAYERS}x{hidden}, 1 text, {threaded(threads)}"
+            found[title] = turns(peers, "generate", plan, 1, plan.rounds)
+            print_table(title, found[title], "PyTorch nn.LSTM")
+            close(peers)
 
 
 def many(plan: Plan, found: Found) -> None:

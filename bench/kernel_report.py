@@ -78,7 +78,7 @@ def reached(plan: Plan, found: Found) -> Records:
 
 def ratios(plan: Plan, found: Found) -> Records:
     """Return every comparison as one line, a column a network."""
-    one, many = "Generation {}, 1 text, 1 thread", "Generation {}, 64 texts, 2 threads"
+    many = "Generation {}, 64 texts, 2 threads"
     lstm, cell, jax = "PyTorch nn.LSTM", "PyTorch LSTMCell", "JAX, jit(scan)"
     step, loop = "ONNX Runtime, step", "ONNX Runtime, loop"
     lines: list[tuple[str, str, str, tuple[str, ...]]] = []
@@ -92,12 +92,15 @@ def ratios(plan: Plan, found: Found) -> Records:
                 if plan.prototype:
                     told = f"learning {kind} / prototype, batch {batch}, {threaded(threads)}"
                     lines.append((told, title, f"Recurra, {kind}", (f"prototype, {kind}",)))
-    for kind in PRECISIONS:
-        for peer in (lstm, cell, jax, step, loop):
-            lines.append((f"writing one text, {kind} / {peer}", one, f"Recurra, {kind}", (peer,)))
-        if plan.prototype:
-            own = (f"prototype, {kind}",)
-            lines.append((f"writing one text, {kind} / prototype", one, f"Recurra, {kind}", own))
+    for threads in plan.threads:
+        one = f"Generation {{}}, 1 text, {threaded(threads)}"
+        for kind in PRECISIONS:
+            for peer in (lstm, cell, jax, step, loop):
+                told = f"writing one text, {kind} / {peer}, {threaded(threads)}"
+                lines.append((told, one, f"Recurra, {kind}", (peer,)))
+            if plan.prototype and threads == 1:
+                told, own = f"writing one text, {kind} / prototype, 1 thread", f"prototype, {kind}"
+                lines.append((told, one, f"Recurra, {kind}", (own,)))
     everybody = (lstm, cell, jax, step, loop)
     for kind in PRECISIONS:
         told = f"writing 64 texts, {kind} / the best of PyTorch, ONNX Runtime, JAX, 2 threads"

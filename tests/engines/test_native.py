@@ -16,7 +16,7 @@ from recurra.core.spec import Cell, Embedding, OneHot, Softmax, Spec, Stack
 from recurra.engines import EngineOptions, make, select
 from recurra.engines.base import Batch, OptimiserOptions
 from recurra.engines.native import NativeEngine
-from recurra.engines.native.network import TRAIN
+from recurra.engines.native.network import GENERATE, TRAIN
 from recurra.kernel import library
 from tests.cases import (
     VARIANTS,
@@ -119,6 +119,40 @@ def test_window_on_every_build_and_with_threads(build, cell, rng):
     compare_window(make_spec(cell, sizes=(6, 6), tied=True, residual=True), rng, time=5, width=5)
 
 
+@pytest.mark.parametrize("sizes", [(1, 40), (16, 31), (48, 33)])
+@pytest.mark.parametrize("name", ["vanilla", "cifg", "peephole", "nig", "noaf", "gru"])
+def test_many_sequences_in_three_parts(build, name, sizes, rng, monkeypatch):
+    """What is learned from many sequences, on builds that multiply float32 in parts."""
+    monkeypatch.setattr("recurra.engines.native.network.SPLIT_BATCH", 17)
+    for reads, width in (("one_hot", 50), ("embedding", 17), ("vector", 37)):
+        spec = make_spec(VARIANTS[name], sizes=sizes, reads=reads, residual=True)
+        compare_window(spec, rng, time=3, width=width, threads=3, resets=True)
+
+
+def test_three_parts_run_where_they_pay(build, rng):
+    spec = make_spec(sizes=(20,))
+    network = native(spec, random_params(spec, rng))
+    forms = [network.form(mode, width) for mode in (TRAIN, GENERATE) for width in (31, 32)]
+    wide = "split" if build == "v4-amx" else "float32"
+    assert forms == ["float32", wide, "float32", "float32"]
+    layered = make_spec(VARIANTS["layer_norm"], sizes=(20,))
+    network = native(layered, random_params(layered, rng))
+    assert network.form(TRAIN, 64) == "float32"
+
+
+def test_three_parts_are_as_exact_as_one(build, rng, monkeypatch):
+    """Sums of the six largest of nine products: the error is that of float32, not of bfloat16."""
+    spec = make_spec(sizes=(96, 64), reads="one_hot")
+    params = {name: array / 3 for name, array in random_params(spec, rng).items()}
+    window = random_batch(spec, rng, 64, 40)
+    for least in (10**6, 1):
+        monkeypatch.setattr("recurra.engines.native.network.SPLIT_BATCH", least)
+        ours, theirs = pair(spec, params)
+        _, grads = ours.gradients(window, ours.zero_state(40))
+        _, wanted = theirs.gradients(window, theirs.zero_state(40))
+        close(grads.params, wanted.params, "unroll")
+
+
 def test_whole_tiles_and_panels(build, rng):
     spec = make_spec(sizes=(128, 64), reads="embedding")
     params = {name: array / 6 for name, array in random_params(spec, rng).items()}
@@ -178,14 +212,15 @@ def compare_learning(spec, options, rng, *, parts=1, threads=1):
     close(ours.optimiser_state(), theirs.optimiser_state(), "ten steps")
 
 
-def test_bits_do_not_depend_on_threads(build, rng):
+@pytest.mark.parametrize("width", [10, 69])
+def test_bits_do_not_depend_on_threads(build, width, rng):
     spec = make_spec(sizes=(33, 20), reads="one_hot", dropout=0.2, recurrent_dropout=0.2)
     params = random_params(spec, rng)
-    window = random_batch(spec, rng, 11, 10, resets=True)
+    window = random_batch(spec, rng, 11, width, resets=True)
     found = []
     for threads in (1, 2, 3, 7):
         network = native(spec, params, threads=threads)
-        state = network.zero_state(10)
+        state = network.zero_state(width)
         for step in range(3):
             _, state = network.train_step(window, state, learning_rate=0.1, step=step, seed=2)
         found.append((network.weights(), network.export_state(state)))

@@ -18,6 +18,7 @@ import numpy as np
 from recurra.core.sampling import SamplingOptions
 from recurra.engines import EngineOptions, make
 from recurra.engines.base import OptimiserOptions
+from recurra.engines.native import network as native
 from recurra.kernel import library
 from recurra.kernel.build import build
 from tests.cases import VARIANTS, VOCABULARY, make_spec, random_batch, random_params
@@ -79,6 +80,8 @@ def run(shapes: int) -> None:
             weight_decay=0.1,
         )
         options = EngineOptions(precision=precision, threads=int(rng.integers(1, 4)))
+        # As many sequences as these learn in three parts, where a build has them.
+        native.SPLIT_BATCH = int(rng.integers(1, 40))
         network = make("native", options).build(spec, random_params(spec, rng), optimiser)
         time, width = int(rng.integers(1, 12)), int(rng.integers(1, 20))
         window = random_batch(spec, rng, time, width, resets=True, weights=True)

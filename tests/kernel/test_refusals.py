@@ -143,7 +143,13 @@ def test_pools(build):
     assert build.functions.recurra_pool_start(None, -2) == SIZE
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "int8"])
+def test_three_parts_need_tiles(build):
+    description = describe(make_spec(), "split")
+    found = build.functions.recurra_packed_size(description.ctypes.data, len(description))
+    assert found == DESCRIPTION if not build.splits else found > 0
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "int8", "split"])
 def test_cells_that_need_float32(build, precision):
     for cell in (Cell(layer_norm=True), Cell(full_gate_recurrence=True)):
         description = describe(make_spec(cell), precision)

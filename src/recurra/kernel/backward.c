@@ -3,17 +3,19 @@
  */
 #include "cell.h"
 #include "products.h"
+#include "tiles.h"
 #include "window.h"
 
 /* Gradients of the sums of step t, from those of its state; dh and dc go one step back. */
-INLINE void pull_rows(Window *w, i64 k, i64 t, i64 b0, i64 b1, const int flags, const int half)
+INLINE void pull_rows(Window *w, i64 k, i64 t, i64 b0, i64 b1, const int flags, const int kind)
 {
     const Layer *l = &w->net->layer[k];
     /* Copies, for the compiler cannot know that the stores below leave the originals alone. */
     const Tape copied = w->tape[k], *tape = &copied;
     const i64 slot = l->blocks * LANES, batch = w->batch, rows = w->rows, wide_row = w->wide_row;
+    const i64 dz_row = w->dz_row;
     const float *keep = w->keep, *dy = dy_of(w, k);
-    float *const dh_row = w->dh, *const dc_row = w->dc;
+    float *const dh_row = w->dh, *const dc_row = w->dc, *const dz = w->dz;
     for (i64 u = 0; u < l->blocks; u++) {
         const float *peephole = w->packed + l->packed_peephole + u * LANES;
         for (i64 b = b0; b < b1; b++) {
@@ -54,10 +56,36 @@ INLINE void pull_rows(Window *w, i64 k, i64 t, i64 b0, i64 b1, const int flags, 
                       cell_gates_backward(flags, gate, c_prev, dc, d_o, dgate, peephole, slot));
             }
             UNROLL for (int j = 0; j < 4; j++) {
-                if (half) store_half((uint16_t *)g + j * LANES, gate[j]);
+                if (kind == HALF) store_half((uint16_t *)g + j * LANES, gate[j]);
                 else store(g + j * LANES, gate[j]);
+                if (kind == SPLIT) {
+                    uint16_t *to = (uint16_t *)(dz + b * dz_row);
+                    store_copy(SPLIT, to, u * PANEL + j * LANES, gate[j]);
+                }
             }
         }
+    }
+}
+
+static void pull(Window *w, i64 k, i64 t, i64 b0, i64 b1)
+{
+    int flags = w->net->flags;
+    switch (kind_of(w->net)) {
+#ifndef RECURRA_FLOAT32_ONLY
+    case HALF:
+        if (flags) pull_rows(w, k, t, b0, b1, flags, HALF);
+        else pull_rows(w, k, t, b0, b1, 0, HALF);
+        break;
+#endif
+#ifdef TILES
+    case SPLIT:
+        if (flags) pull_rows(w, k, t, b0, b1, flags, SPLIT);
+        else pull_rows(w, k, t, b0, b1, 0, SPLIT);
+        break;
+#endif
+    default:
+        if (flags) pull_rows(w, k, t, b0, b1, flags, FULL);
+        else pull_rows(w, k, t, b0, b1, 0, FULL);
     }
 }
 
@@ -69,6 +97,29 @@ static Product back(const Window *w, const Layer *l, const Matrix *m, const floa
                  .depth = half ? PANEL / 2 : PANEL, .blocks = l->blocks,
                  .b = w->packed + m->back, .c = into, .c_row = into_row};
     return p;
+}
+
+/* The same of one step, for sequences from b0, with the gradients' copies. */
+static Product back_split(
+    const Window *w, const Layer *l, const Matrix *m, i64 b0, float *into, i64 into_row)
+{
+    Product p = {.a = w->dz + b0 * w->dz_row, .a_row = w->dz_row, .a_k = 1,
+                 .depth = words(l->blocks * PANEL, SPLIT), .blocks = 1,
+                 .b = w->packed + m->back, .c = into, .c_row = into_row};
+    return p;
+}
+
+/* What goes around a layer, for rows of the window. */
+static void add_residual(Window *w, i64 k, i64 row, i64 rows)
+{
+    const Layer *l = &w->net->layer[k];
+    float *dx = dx_of(w, k);
+    const float *dy = dy_of(w, k);
+    for (i64 r = row; r < row + rows && l->residual; r++) {
+        for (i64 n = r * w->wide_row; n < r * w->wide_row + l->stride; n += LANES) {
+            store(dx + n, load(dx + n) + load(dy + n));
+        }
+    }
 }
 
 /* Mask and reset what goes back in time. */
@@ -98,7 +149,8 @@ void layer_backward(Window *w, i64 k, i64 b0, i64 b1, int want_dx)
 {
     const Layer *l = &w->net->layer[k];
     Tape *tape = &w->tape[k];
-    int flags = w->net->flags, half = half_of(w->net);
+    int flags = w->net->flags, half = half_of(w->net), split = split_of(w->net);
+    float *dx = dx_of(w, k);
     i64 count = b1 - b0;
     clear(w->dh + b0 * w->wide_row, count * w->wide_row);
     clear(w->dc + b0 * w->wide_row, count * w->wide_row);
@@ -108,15 +160,19 @@ void layer_backward(Window *w, i64 k, i64 b0, i64 b1, int want_dx)
     for (i64 t = w->time - 1; t >= 0; t--) {
         i64 row = t * w->batch + b0;
         if (flags & CELL_LAYER_NORM) norm_backward(w, k, t, b0, b1);
-        if (half && flags) pull_rows(w, k, t, b0, b1, flags, 1);
-        else if (half) pull_rows(w, k, t, b0, b1, 0, 1);
-        else if (flags) pull_rows(w, k, t, b0, b1, flags, 0);
-        else pull_rows(w, k, t, b0, b1, 0, 0);
+        pull(w, k, t, b0, b1);
         if (flags & CELL_LAYER_NORM) norm_input_backward(w, k, row, count);
+        if (split && want_dx) {
+            Product x = back_split(w, l, &l->ih, b0, dx + row * w->wide_row, w->wide_row);
+            product_panels(&x, SPLIT, count, l->ih.width);
+            add_residual(w, k, row, count);
+        }
         /* The state before the window is a leaf: its gradient is made only when asked for. */
         if (t == 0 && !w->job->dstate) break;
-        Product p = back(w, l, &l->hh, du, half, row, w->dh + b0 * w->wide_row, w->wide_row);
-        product_panels(&p, half, count, l->units);
+        float *dh = w->dh + b0 * w->wide_row;
+        Product p = split ? back_split(w, l, &l->hh, b0, dh, w->wide_row)
+                          : back(w, l, &l->hh, du, half, row, dh, w->wide_row);
+        product_panels(&p, kind_of(w->net), count, l->units);
         if (l->gg.width) {
             Product q = back(w, l, &l->gg, tape->g, 0, row, w->dgates + b0 * w->gates_row,
                              w->gates_row);
@@ -124,9 +180,7 @@ void layer_backward(Window *w, i64 k, i64 b0, i64 b1, int want_dx)
         }
         if (!plain) finish_step_back(w, k, t, b0, b1);
     }
-    if (!want_dx) return;
-    float *dx = dx_of(w, k);
-    const float *dy = dy_of(w, k);
+    if (!want_dx || split) return;
     int whole = b0 == 0 && b1 == w->batch;
     i64 chunk = whole ? most(1, CHUNK_ROWS / most(1, count)) : 1;
     for (i64 t0 = 0; t0 < w->time; t0 += chunk) {
@@ -134,10 +188,6 @@ void layer_backward(Window *w, i64 k, i64 b0, i64 b1, int want_dx)
         i64 rows = whole ? (least(w->time, t0 + chunk) - t0) * w->batch : count;
         Product p = back(w, l, &l->ih, dv, half, row, dx + row * w->wide_row, w->wide_row);
         product_panels(&p, half, rows, l->ih.width);
-        for (i64 r = row; r < row + rows && l->residual; r++) {
-            for (i64 n = r * w->wide_row; n < r * w->wide_row + l->stride; n += LANES) {
-                store(dx + n, load(dx + n) + load(dy + n));
-            }
-        }
+        add_residual(w, k, row, rows);
     }
 }

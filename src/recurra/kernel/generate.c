@@ -35,7 +35,9 @@ static void go_on(Window *w, i64 b0, i64 b1)
         copy(tape->c + to, tape->c + from, size);
         /* As floats: rows are padded to ROW numbers. */
         if (tape->h_in_half) {
-            copy((float *)(tape->h_in_half + to), (float *)(tape->h_in_half + from), size / 2);
+            i64 row = words(stride, kind_of(w->net));
+            float *copies = (float *)tape->h_in_half;
+            copy(copies + b0 * row, copies + (w->batch + b0) * row, (b1 - b0) * row);
         }
         if (tape->h_in_byte) {
             copy((float *)(tape->h_in_byte + to), (float *)(tape->h_in_byte + from), size / 4);
@@ -63,7 +65,7 @@ void generate(Window *w, i64 b0, i64 b1, i64 thread)
     for (i64 k = 0; k < net->layers; k++) layer_start(w, k, b0, b1);
     for (i64 n = 0; n < w->job->count; n++) {
         const i64 *tokens = read_tokens(w, n, b0, b1);
-        for (i64 k = 0; k < net->layers; k++) layer_forward(w, k, w->x || k ? 0 : tokens, b0, b1);
+        for (i64 k = 0; k < net->layers; k++) layer_forward(w, k, w->x || k ? 0 : tokens, n, b0, b1);
         draw(w, n, b0, b1, w->scratch + thread * w->scratch_floats);
         go_on(w, b0, b1);
     }
@@ -107,7 +109,7 @@ void generate_together(Window *w, i64 thread, i64 threads, void *pool)
         if (thread >= sharing) return;
         for (i64 k = 0; k < net->layers; k++) {
             i64 blocks = net->layer[k].blocks;
-            layer_blocks(w, k, w->x || k ? 0 : tokens, blocks * thread / sharing,
+            layer_blocks(w, k, w->x || k ? 0 : tokens, n, blocks * thread / sharing,
                          blocks * (thread + 1) / sharing);
             if (sharing > 1) late |= pool_barrier(pool, sharing);
         }

@@ -48,10 +48,10 @@ typedef struct {
 
 /* grads[n][k] (+)= sum over rows r of dz[r][n] x[r][k], for the units of block u. */
 static void block_gradient(Window *w, const Layer *l, const Factor *f, const float *block, i64 rows,
-                           int half, i64 u, int add)
+                           int kind, i64 u, int add)
 {
     const Matrix *m = f->matrix;
-    i64 depth = depth_of(rows, half), units = least(LANES, l->units - u * LANES);
+    i64 depth = depth_of(rows, kind), units = least(LANES, l->units - u * LANES);
     for (int s = 0; s < 4; s++) {
         if (m->row_of_slot[s] < 0) continue;
         i64 row = m->row_of_slot[s] * l->units + u * LANES, count = units;
@@ -59,7 +59,7 @@ static void block_gradient(Window *w, const Layer *l, const Factor *f, const flo
                      .blocks = 1, .b = f->packed, .c = w->job->grads + m->weight + row * m->stride,
                      .c_row = m->stride, .add = add};
 #ifdef TILES
-        if (half) {
+        if (kind != FULL) {
             p.a_row = depth;
             p.a_k = 1;
             /* Two slots make a tall tile: they lie together in the block, not in the gradient. */
@@ -71,7 +71,7 @@ static void block_gradient(Window *w, const Layer *l, const Factor *f, const flo
             }
         }
 #endif
-        product_panels(&p, half, count, m->width);
+        product_panels(&p, kind, count, m->width);
     }
 }
 
@@ -99,6 +99,16 @@ INLINE void add_block(const float *block, i64 rows, const int half, float *sums)
     }
 }
 
+/* sums [slot][lane] += rows of gradients as the tape has them. */
+static void add_rows(const float *dz, i64 rows, int half, float *sums)
+{
+    for (i64 r = 0; r < rows; r++, dz += PANEL) {
+        UNROLL for (int s = 0; s < 4; s++) {
+            store(sums + s * LANES, load(sums + s * LANES) + entry(dz, s, half));
+        }
+    }
+}
+
 /* sums [token][slot][lane] += the rows of gradients of one-hot inputs. */
 INLINE void add_tokens(const i64 *tokens, const float *dz, i64 rows, const int half, float *sums)
 {
@@ -110,40 +120,65 @@ INLINE void add_tokens(const i64 *tokens, const float *dz, i64 rows, const int h
     }
 }
 
+/* A unit block's gradients of some rows in the form that products of this kind read, and their sums
+ * over the rows where those are asked for. */
+static void pack_block_of(const float *dz, i64 rows, int kind, float *block, float *sums)
+{
+#ifdef TILES
+    if (kind == SPLIT) {
+        pack_block_split(dz, rows, block);
+        if (sums) add_rows(dz, rows, 0, sums);
+        return;
+    }
+#endif
+    pack_block(dz, rows, kind, block);
+    if (sums) add_block(block, rows, kind, sums);
+#ifdef TILES
+    if (kind == HALF) turn_block(block, depth_of(rows, kind));
+#endif
+}
+
+static void pack_factor(const Factor *f, i64 first, i64 rows, int kind)
+{
+    i64 stride = f->matrix->stride, width = f->matrix->width;
+#ifdef TILES
+    if (kind == SPLIT) {
+        pack_rows_split((const float *)f->x + first * stride, stride, rows, width, f->packed);
+        return;
+    }
+#endif
+    const void *x = kind == HALF ? (const void *)((const uint16_t *)f->x + first * stride)
+                                 : (const void *)((const float *)f->x + first * stride);
+    pack_rows(x, stride, rows, width, kind == HALF, f->packed);
+}
+
 /* The matrices of a layer, rows of the window in rounds that the caches hold: what a round has
  * packed of a block serves every matrix with the same gradients, and their sums over the rows. */
-static void matrix_gradients(Window *w, const Layer *l, Factor *factor, int count, int half,
+static void matrix_gradients(Window *w, const Layer *l, Factor *factor, int count, int kind,
                              int with_bias, const i64 *tokens, i64 thread, i64 threads)
 {
     float *scratch = w->scratch + thread * w->scratch_floats, *next = scratch;
-    float *block = scratch + w->scratch_floats - GRADIENT_DEPTH * PANEL;
+    i64 depth = most(GRADIENT_DEPTH, words(GRADIENT_DEPTH, kind));
+    float *block = scratch + w->scratch_floats - depth * PANEL;
     for (int k = 0; k < count; k++) {
         factor[k].packed = next;
-        next += GRADIENT_DEPTH * round_up(factor[k].matrix->width, LANES);
+        next += depth * round_up(factor[k].matrix->width, LANES);
     }
     for (i64 r0 = 0; r0 < w->rows; r0 += GRADIENT_DEPTH) {
         i64 rows = least(GRADIENT_DEPTH, w->rows - r0);
-        for (int k = 0; k < count; k++) {
-            i64 stride = factor[k].matrix->stride, width = factor[k].matrix->width;
-            const void *x = half ? (const void *)((const uint16_t *)factor[k].x + r0 * stride)
-                                 : (const void *)((const float *)factor[k].x + r0 * stride);
-            pack_rows(x, stride, rows, width, half, factor[k].packed);
-        }
+        for (int k = 0; k < count; k++) pack_factor(&factor[k], r0, rows, kind);
         for (i64 u = thread; u < l->blocks; u += threads) {
             i64 first = (u * w->rows + r0) * PANEL;
             for (int k = 0; k < count; k++) {
                 if (k == 0 || factor[k].dz != factor[k - 1].dz) {
-                    pack_block(factor[k].dz + first, rows, half, block);
-                    if (k == 0 && with_bias) add_block(block, rows, half, w->sums + u * PANEL);
-#ifdef TILES
-                    if (half) turn_block(block, depth_of(rows, half));
-#endif
+                    float *sums = k == 0 && with_bias ? w->sums + u * PANEL : 0;
+                    pack_block_of(factor[k].dz + first, rows, kind, block, sums);
                 }
-                block_gradient(w, l, &factor[k], block, rows, half, u, r0 > 0);
+                block_gradient(w, l, &factor[k], block, rows, kind, u, r0 > 0);
             }
             if (tokens) {
                 float *sums = w->token_sums + u * l->ih.width * PANEL;
-                add_tokens(tokens + r0, factor[0].dz + first, rows, half, sums);
+                add_tokens(tokens + r0, factor[0].dz + first, rows, kind == HALF, sums);
             }
         }
     }
@@ -190,11 +225,7 @@ static void bias_gradients(Window *w, i64 k, i64 u, int half)
     float *sums = w->sums + u * PANEL;
     if (w->tape[k].v) {
         const float *dz = w->tape[k].g + u * w->rows * PANEL;
-        for (i64 r = 0; r < w->rows; r++) {
-            UNROLL for (int s = 0; s < 4; s++) {
-                store(sums + s * LANES, load(sums + s * LANES) + entry(dz + r * PANEL, s, half));
-            }
-        }
+        add_rows(dz, w->rows, half, sums);
     }
     for (int s = 0; s < 4; s++) {
         int of_ih = l->ih.row_of_slot[s], of_hh = l->hh.row_of_slot[s];
@@ -274,7 +305,8 @@ void layer_gradients(Window *w, i64 k, i64 thread, i64 threads)
     const void *h = half ? (const void *)tape->h_in_half : (const void *)tape->h_in;
     factor[count++] = (Factor){&l->hh, du, h, 0};
     if (l->gg.width) factor[count++] = (Factor){&l->gg, tape->g, tape->gates_in, 0};
-    matrix_gradients(w, l, factor, count, half, !tape->v, fused ? tokens : 0, thread, threads);
+    matrix_gradients(
+        w, l, factor, count, kind_of(w->net), !tape->v, fused ? tokens : 0, thread, threads);
     for (i64 u = thread; u < l->blocks; u += threads) {
         if (fused) keep_token_sums(w, l, u, w->token_sums + u * l->ih.width * PANEL);
         bias_gradients(w, k, u, half);

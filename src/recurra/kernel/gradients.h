@@ -9,17 +9,17 @@
 
 /* Rows of a product's depth in words: of bfloat16 pairs of rows, and in tiles a multiple of 16 pairs.
  * What pads them is zero. */
-INLINE i64 depth_of(i64 rows, int half)
+INLINE i64 depth_of(i64 rows, int kind)
 {
 #ifdef TILES
-    if (half) return round_up((rows + 1) / 2, TILE);
+    if (kind == HALF) return round_up((rows + 1) / 2, TILE);
 #endif
-    return words(rows, half);
+    return words(rows, kind);
 }
 
 /* Pack rows of a matrix [rows, columns] in panels [panel][row][width]; with `half`, pairs of rows of
  * bfloat16, depth_of(rows) of them. */
-static void pack_rows(
+static inline void pack_rows(
     const void *from, i64 stride, i64 rows, i64 columns, int half, float *to)
 {
     for (i64 first = 0; first < columns; first += PANEL) {
@@ -43,8 +43,12 @@ static void pack_rows(
 }
 
 #ifdef TILES
+/* split_gradients.c: the same of SPLIT, from rows of float32; and a unit block's gradients. */
+void pack_rows_split(const float *from, i64 stride, i64 rows, i64 columns, float *to);
+void pack_block_split(const float *dz, i64 rows, float *to);
+
 /* Pairs of rows [pair][width] as tiles read them from the left: [column][pair], for `columns`. */
-static void turn_pairs(const float *from, i64 width, i64 depth, i64 columns, float *to)
+static inline void turn_pairs(const float *from, i64 width, i64 depth, i64 columns, float *to)
 {
     for (i64 c = 0; c < columns; c += LANES) {
         for (i64 k = 0; k < depth; k += TILE) {

@@ -62,8 +62,8 @@ static void prepare_step(Window *w, i64 k, i64 t, i64 b0, i64 b1)
             vf h = load(tape->h + at + n) * keep;
             if (mask) h = h * load(mask + n);
             store(tape->h_in + at + n, h);
-            if (half_of(w->net)) store_half(tape->h_in_half + at + n, h);
         }
+        if (copies_of(w->net)) copy_row(w->net, tape->h_in_half, row, l->stride, tape->h_in + at);
         if (kind_of(w->net) != BYTE) continue;
         quantise(tape->h_in + at, l->blocks * LANES, tape->h_in_byte + at, tape->h_in_step + row);
     }
@@ -141,15 +141,18 @@ static void output_rows(Window *w, i64 k, i64 row, i64 count, i64 n0, i64 n1)
     const float *x = l->residual ? input_of(w, k, FULL) : 0;
     i64 state = w->batch * l->stride;
     int own = tape->out != tape->h + state;
-    int own_half = half_of(w->net) && tape->out_half != tape->h_in_half + state;
+    int own_half = copies_of(w->net) &&
+                   tape->out_half != copied_row(w->net, tape->h_in_half, w->batch, l->stride);
     if (!own && !own_half) return;
     for (i64 r = row; r < row + count; r++) {
-        for (i64 n = r * l->stride + n0; n < r * l->stride + n1; n += LANES) {
-            vf y = load(tape->h + state + n);
-            if (tape->kept) y = y * kept_scale(w, tape->kept + n);
-            if (x) y = y + load(x + n);
-            if (own) store(tape->out + n, y);
-            if (own_half) store_half(tape->out_half + n, y);
+        uint16_t *copy = own_half ? copied_row(w->net, tape->out_half, r, l->stride) : 0;
+        for (i64 n = n0; n < n1; n += LANES) {
+            i64 at = r * l->stride + n;
+            vf y = load(tape->h + state + at);
+            if (tape->kept) y = y * kept_scale(w, tape->kept + at);
+            if (x) y = y + load(x + at);
+            if (own) store(tape->out + at, y);
+            if (own_half) store_copy(kind_of(w->net), copy, n, y);
         }
     }
 }
@@ -171,22 +174,22 @@ void layer_start(Window *w, i64 k, i64 b0, i64 b1)
     const Tape *tape = &w->tape[k];
     i64 stride = w->net->layer[k].stride;
     if (tape->h_in != tape->h) return; /* prepare_step makes them */
-    for (i64 n = b0 * stride; n < b1 * stride && half_of(w->net); n += LANES) {
-        store_half(tape->h_in_half + n, load(tape->h + n));
+    for (i64 b = b0; b < b1 && copies_of(w->net); b++) {
+        copy_row(w->net, tape->h_in_half, b, stride, tape->h + b * stride);
     }
     if (kind_of(w->net) == BYTE) quantise_state(w, k, b0, b1 - b0);
 }
 
-void layer_blocks(Window *w, i64 k, const i64 *tokens, i64 u0, i64 u1)
+void layer_blocks(Window *w, i64 k, const i64 *tokens, i64 n, i64 u0, i64 u1)
 {
     const Layer *l = &w->net->layer[k];
     Step s = {w, l, &w->tape[k], tokens, tokens ? 0 : input_of(w, k, kind_of(w->net)), 0,
-              0, 0, 0, u0, u1};
+              0, 0, 0, u0, u1, blocks_down(n)};
     fused_step(&s, 1);
     output_rows(w, k, 0, 1, u0 * LANES, u1 < l->blocks ? u1 * LANES : l->stride);
 }
 
-void layer_forward(Window *w, i64 k, const i64 *tokens, i64 b0, i64 b1)
+void layer_forward(Window *w, i64 k, const i64 *tokens, i64 n, i64 b0, i64 b1)
 {
     const Layer *l = &w->net->layer[k];
     Tape *tape = &w->tape[k];
@@ -208,7 +211,8 @@ void layer_forward(Window *w, i64 k, const i64 *tokens, i64 b0, i64 b1)
                 norm_forward(w, k, t, b0, b1);
             } else {
                 const float *x = joined && !tokens ? input_of(w, k, kind_of(w->net)) : 0;
-                Step s = {w, l, tape, tokens, x, input_steps(w, k), t, 0, b0, 0, l->blocks};
+                Step s = {w, l, tape, tokens, x, input_steps(w, k), t, 0, b0, 0, l->blocks,
+                          blocks_down(n + t)};
                 fused_step(&s, count);
             }
             output_rows(w, k, row, count, 0, l->stride);

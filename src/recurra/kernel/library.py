@@ -74,6 +74,11 @@ class Kernel:
     slow_bfloat16: str = ""
     """Why not, where it has instructions for them."""
 
+    @property
+    def splits(self) -> bool:
+        """Whether float32 may be multiplied as sums of three bfloat16 (PRECISION_SPLIT)."""
+        return self.name == "v4-amx"
+
 
 def load() -> Kernel:
     """Return the library for this processor, or the one that RECURRA_KERNEL names.

@@ -1,6 +1,8 @@
 /* See network.h. */
 #include "network.h"
 
+#include "tiles.h"
+
 typedef struct {
     i64 *table;
     i64 count, cursor;
@@ -89,7 +91,8 @@ static void lay_out_packed(Net *net)
         reserve_matrix(net, l, &l->ih, k == 0 && net->input == INPUT_ONE_HOT, &cursor);
         /* The gradient of one-hot vectors is asked for by tests and saliency only. */
         if (l->ih.back < 0 && kind_of(net) != BYTE) {
-            l->ih.back = reserve(&cursor, entries * round_up(l->ih.width, LANES));
+            l->ih.back = reserve(
+                &cursor, most(entries, words(entries, kind_of(net))) * round_up(l->ih.width, LANES));
         }
         reserve_matrix(net, l, &l->hh, 0, &cursor);
         if (l->gg.width) reserve_matrix(net, l, &l->gg, 0, &cursor);
@@ -138,6 +141,12 @@ static void lay_out_slots(Net *net, int flags, int of_ih[4], int of_hh[4])
     }
 }
 
+#ifdef TILES
+enum { MOST_PRECISION = PRECISION_SPLIT };
+#else
+enum { MOST_PRECISION = PRECISION_INT8 };
+#endif
+
 static int within(i64 x, i64 low, i64 high) { return x >= low && x <= high; }
 
 i64 net_read(Net *net, const i64 *d, i64 length)
@@ -148,7 +157,7 @@ i64 net_read(Net *net, const i64 *d, i64 length)
         !within(d[D_INPUT], 0, 2) || !within(d[D_FEATURES], 1, 1 << 24) ||
         !within(d[D_TOKENS], 0, 1 << 24) || !within(d[D_OUTPUTS], 0, 1 << 24) ||
         !within(d[D_TIED], 0, 1) || !within(d[D_FLAGS], 0, 1023) ||
-        !within(d[D_RESIDUAL], 0, 1) || !within(d[D_PRECISION], 0, 2)) {
+        !within(d[D_RESIDUAL], 0, 1) || !within(d[D_PRECISION], 0, MOST_PRECISION)) {
         return REFUSED_DESCRIPTION;
     }
     int flags = (int)d[D_FLAGS], input = (int)d[D_INPUT];
@@ -169,7 +178,7 @@ i64 net_read(Net *net, const i64 *d, i64 length)
     if (net->kind != KIND(net->kind)) return REFUSED_DESCRIPTION;
     /* What reads tokens predicts them. Values keep all their digits, and few outputs cost little. */
     int small = input != INPUT_VECTOR && d[D_OUTPUTS] >= 32;
-    net->head_kind = kind_of(net) == HALF && !small ? FULL : kind_of(net);
+    net->head_kind = split_of(net) || (half_of(net) && !small) ? FULL : kind_of(net);
     if (kind_of(net) != FULL && (flags & (CELL_LAYER_NORM | CELL_FULL_GATE_RECURRENCE))) {
         return REFUSED_DESCRIPTION;
     }

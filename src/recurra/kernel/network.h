@@ -34,7 +34,7 @@ typedef struct {
 
 typedef struct {
     int input, tied, flags;
-    int kind; /* how the factors of products are stored: FULL, HALF or BYTE */
+    int kind; /* how the factors of products are stored: FULL, HALF, BYTE or SPLIT */
     i64 tokens, features, outputs, layers;
     i64 gates;     /* row blocks of the weights */
     i64 sigmoids;  /* of those, how many are gates proper */
@@ -54,6 +54,9 @@ typedef struct {
 INLINE int kind_of(const Net *net) { return KIND(net->kind); }
 INLINE int head_kind_of(const Net *net) { return KIND(net->head_kind); }
 INLINE int half_of(const Net *net) { return kind_of(net) == HALF; }
+INLINE int split_of(const Net *net) { return kind_of(net) == SPLIT; }
+/* Whether products read copies in bfloat16, of HALF or SPLIT. */
+INLINE int copies_of(const Net *net) { return half_of(net) || split_of(net); }
 
 /* Read and check a description. Returns 0 or a refusal. */
 COLD i64 net_read(Net *net, const i64 *description, i64 length);

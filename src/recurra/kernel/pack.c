@@ -30,15 +30,33 @@ INLINE void pack_row(const float *row, i64 width, const int kind, float *to, i64
     }
 }
 
-/* ahead[u][k][s][j] = weight[s * H + u * LANES + j][k]; with `half`, pairs (k, k + 1). */
-static void pack_ahead(
-    const Layer *l, const Matrix *m, const float *params, float *packed, int half, i64 u)
+/* The same in three parts: lines of 32 numbers as SPLIT has them. */
+INLINE void pack_row_split(const float *row, i64 width, float *to)
 {
-    float *to = packed + m->ahead + u * words(m->width, half) * PANEL;
+    for (i64 n = 0; n < round_up(width, LINE); n += LANES) {
+        uint32_t pairs[LANES / 2];
+        vh parts[PARTS];
+        split_parts(row && n < width ? load(row + n) : zero(), parts);
+        for (int p = 0; p < PARTS; p++) {
+            *(vh_any *)pairs = parts[p];
+            i64 first = n / LINE * SPLIT_WORDS + p * (LINE / 2) + n % LINE / 2;
+            for (i64 i = 0; i < LANES / 2; i++) ((uint32_t *)to)[(first + i) * LANES] = pairs[i];
+        }
+    }
+}
+
+/* ahead[u][k][s][j] = weight[s * H + u * LANES + j][k]; of HALF, pairs (k, k + 1). Of SPLIT lines, slot
+ * by slot: [u][s][line][part][pair][j]. */
+static void pack_ahead(
+    const Layer *l, const Matrix *m, const float *params, float *packed, int kind, i64 u)
+{
+    i64 depth = words(m->width, kind);
+    float *to = packed + m->ahead + u * depth * PANEL;
     for (int s = 0; s < 4; s++) {
         for (int j = 0; j < LANES; j++) {
             const float *row = row_of(l, m, params, s, u * LANES + j);
-            if (half) pack_row(row, m->width, HALF, to + s * LANES + j, PANEL);
+            if (kind == HALF) pack_row(row, m->width, HALF, to + s * LANES + j, PANEL);
+            else if (kind == SPLIT) pack_row_split(row, m->width, to + s * depth * LANES + j);
             else pack_row(row, m->width, FULL, to + s * LANES + j, PANEL);
         }
     }
@@ -82,14 +100,15 @@ static void pack_ahead_bytes(const Layer *l, const Matrix *m, const float *param
     }
 }
 
-/* back[panel][u, s, j][column] = weight[s * H + u * LANES + j][panel * PANEL + column]; with
- * `half`, pairs of entries (j, j + 1). */
+/* back[panel][u, s, j][column] = weight[s * H + u * LANES + j][panel * PANEL + column]; of HALF,
+ * pairs of entries (j, j + 1). Of SPLIT lines of them: [panel][vector][line][part][pair][lane]. */
 static void pack_back(
-    const Layer *l, const Matrix *m, const float *params, float *packed, int half, i64 panel)
+    const Layer *l, const Matrix *m, const float *params, float *packed, int kind, i64 panel)
 {
     i64 entries = l->blocks * PANEL, first = panel * PANEL;
     i64 width = round_up(least(m->width - first, PANEL), LANES);
-    float *to = packed + m->back + (half ? entries / 2 : entries) * first;
+    int half = kind != FULL;
+    float *to = packed + m->back + words(entries, kind) * first;
     for (i64 e = 0; e < entries; e += half ? 2 : 1) {
         i64 u = e / PANEL;
         int s = (int)(e % PANEL / LANES), j = (int)(e % LANES);
@@ -97,6 +116,17 @@ static void pack_back(
         const float *next = half ? row_of(l, m, params, s, u * LANES + j + 1) : 0;
         for (i64 c = 0; c < width; c += LANES, to += LANES) {
             vf low = row ? load(row + first + c) : zero();
+            if (kind == SPLIT) {
+                vh of_low[PARTS], of_high[PARTS];
+                split_parts(low, of_low);
+                split_parts(next ? load(next + first + c) : zero(), of_high);
+                float *line = packed + m->back + words(entries, SPLIT) * (first + c) +
+                              (e / LINE * SPLIT_WORDS + e % LINE / 2) * LANES;
+                for (int p = 0; p < PARTS; p++) {
+                    store(line + p * (LINE / 2) * LANES, pair_halves(of_low[p], of_high[p]));
+                }
+                continue;
+            }
             if (half) {
                 vf high = next ? load(next + first + c) : zero();
                 low = pair_halves(to_half(low), to_half(high));
@@ -183,13 +213,13 @@ void pack_weights(
         int one_hot = k == 0 && net->input == INPUT_ONE_HOT;
         for (i64 u = thread; u < l->blocks; u += threads) {
             if (kind_of(net) != BYTE || one_hot) {
-                pack_ahead(l, &l->ih, params, packed, half_of(net) && !one_hot, u);
+                pack_ahead(l, &l->ih, params, packed, one_hot ? FULL : kind_of(net), u);
             } else {
                 pack_ahead_bytes(l, &l->ih, params, packed, u);
             }
-            if (kind_of(net) != BYTE) pack_ahead(l, &l->hh, params, packed, half_of(net), u);
+            if (kind_of(net) != BYTE) pack_ahead(l, &l->hh, params, packed, kind_of(net), u);
             else pack_ahead_bytes(l, &l->hh, params, packed, u);
-            if (l->gg.width) pack_ahead(l, &l->gg, params, packed, half_of(net), u);
+            if (l->gg.width) pack_ahead(l, &l->gg, params, packed, kind_of(net), u);
             pack_vectors(net, l, params, packed, u);
         }
         if (!back) continue;
@@ -197,7 +227,7 @@ void pack_weights(
         for (int i = 0; i < 3; i++) {
             if (i == 0 && one_hot && back < 2) continue;
             for (i64 panel = thread; panel * PANEL < all[i]->width; panel += threads) {
-                pack_back(l, all[i], params, packed, half_of(net), panel);
+                pack_back(l, all[i], params, packed, kind_of(net), panel);
             }
         }
     }

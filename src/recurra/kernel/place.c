@@ -58,10 +58,7 @@ void place_input(Window *w, i64 row, const float *from)
     if (w->x_byte) {
         quantise(to, net->feature_stride, w->x_byte + row * net->feature_stride, w->x_step + row);
     }
-    if (!w->x_half) return;
-    for (i64 n = 0; n < net->feature_stride; n += LANES) {
-        store_half(w->x_half + row * net->feature_stride + n, load(to + n));
-    }
+    if (w->x_half) copy_row(net, w->x_half, row, net->feature_stride, to);
 }
 
 const float *input_row(const Window *w, i64 row, i64 token)
@@ -86,10 +83,26 @@ static void place_state(Window *w, i64 k, i64 b0, i64 b1)
     }
 }
 
+/* Zeros in what pads the lines of copies that are written vector by vector. */
+static void clear_copies(Window *w, i64 k, i64 b0, i64 b1)
+{
+    const Tape *tape = &w->tape[k];
+    i64 stride = w->net->layer[k].stride;
+    if (!split_of(w->net) || stride % LINE == 0) return;
+    for (i64 t = 0; t <= w->time; t++) {
+        for (i64 r = t * w->batch + b0; r < t * w->batch + b1; r++) {
+            store_copy(SPLIT, copied_row(w->net, tape->h_in_half, r, stride), stride, zero());
+            if (t == w->time) continue;
+            store_copy(SPLIT, copied_row(w->net, tape->out_half, r, stride), stride, zero());
+        }
+    }
+}
+
 void window_place(Window *w, i64 b0, i64 b1)
 {
     for (i64 k = 0; k < w->net->layers; k++) {
         place_state(w, k, b0, b1);
+        clear_copies(w, k, b0, b1);
         draw_masks(w, k, b0, b1);
     }
     if (!w->x || w->job->mode == MODE_GENERATE) return;

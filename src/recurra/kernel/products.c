@@ -137,11 +137,11 @@ INLINE void begin_tiles(
 
 /* The same rows into the result: by way of memory that the first cache holds where they are fewer
  * than 16, or something is to be added yet. */
-INLINE void end_tiles(
-    const Product *p, i64 first, i64 rows, int from, const int vectors, const int tile)
+INLINE void end_tiles(const Product *p, const int kind, i64 first, i64 rows, int from,
+                      const int vectors, const int tile)
 {
     float sums[TILE][PANEL] __attribute__((aligned(64))), *c = tiled_rows(p, first, from);
-    i64 beyond = beyond_tiles(p->depth);
+    i64 beyond = beyond_tiles(kind, p->depth);
     if (rows == TILE && !beyond && !p->bias) {
         write_tiles(tile, vectors, c, 4 * p->c_row);
         return;
@@ -160,21 +160,22 @@ INLINE void end_tiles(
     }
 }
 
-/* Depths of several blocks are whole tiles: of the gates' gradients, 32 words each. */
-INLINE void tiled_wide(const Product *p, i64 first, i64 rows, int from, const int vectors)
+/* Depths of several blocks are whole tiles: of the gates' gradients, 32 words each. SPLIT has one. */
+INLINE void tiled_wide(
+    const Product *p, const int kind, i64 first, i64 rows, int from, const int vectors)
 {
-    const float *a = p->a + first * p->a_row, *b = p->b + from * LANES;
+    const float *a = p->a + first * p->a_row, *b = panel_vector(kind, p->b, p->depth, from);
     if (p->add) begin_tiles(p, first, rows, from, vectors, 0);
     else tiles_clear();
     for (i64 q = 0; q < p->blocks; q++, a += p->a_block, b += p->depth * p->b_row) {
-        tiles_wide(vectors, a, p->a_row, rows, b, p->b_row, whole_tiles(p->depth));
+        tiles_wide(kind, vectors, a, p->a_row, rows, b, p->b_row, p->depth);
     }
-    end_tiles(p, first, rows, from, vectors, 0);
+    end_tiles(p, kind, first, rows, from, vectors, 0);
 }
 
-static void tiled_tall(const Product *p, i64 first, int from)
+INLINE void tiled_tall(const Product *p, const int kind, i64 first, int from)
 {
-    const float *a = p->a + first * p->a_row, *b = p->b + from * LANES;
+    const float *a = p->a + first * p->a_row, *b = panel_vector(kind, p->b, p->depth, from);
     if (p->add) {
         begin_tiles(p, first, TILE, from, 2, 0);
         begin_tiles(p, first + TILE, TILE, from, 2, LOWER);
@@ -182,39 +183,43 @@ static void tiled_tall(const Product *p, i64 first, int from)
         tiles_clear();
     }
     for (i64 q = 0; q < p->blocks; q++, a += p->a_block, b += p->depth * p->b_row) {
-        tiles_tall(a, p->a_row, b, p->b_row, whole_tiles(p->depth));
+        tiles_tall(kind, a, p->a_row, b, p->b_row, p->depth);
     }
-    end_tiles(p, first, TILE, from, 2, 0);
-    end_tiles(p, first + TILE, TILE, from, 2, LOWER);
+    end_tiles(p, kind, first, TILE, from, 2, 0);
+    end_tiles(p, kind, first + TILE, TILE, from, 2, LOWER);
 }
 
-static void tiled(const Product *p, i64 rows, int vectors)
+INLINE void tiled(const Product *p, const int kind, i64 rows, int vectors)
 {
     i64 first = 0;
     for (; first + 2 * TILE <= rows; first += 2 * TILE) {
         int from = 0;
-        for (; from + 2 <= vectors; from += 2) tiled_tall(p, first, from);
+        for (; from + 2 <= vectors; from += 2) tiled_tall(p, kind, first, from);
         if (from == vectors) continue;
-        tiled_wide(p, first, TILE, from, 1);
-        tiled_wide(p, first + TILE, TILE, from, 1);
+        tiled_wide(p, kind, first, TILE, from, 1);
+        tiled_wide(p, kind, first + TILE, TILE, from, 1);
     }
     for (; first < rows; first += TILE) {
         i64 some = least(TILE, rows - first);
         switch (vectors) {
-        case 1: tiled_wide(p, first, some, 0, 1); break;
-        case 2: tiled_wide(p, first, some, 0, 2); break;
-        case 3: tiled_wide(p, first, some, 0, 3); break;
-        default: tiled_wide(p, first, some, 0, 4);
+        case 1: tiled_wide(p, kind, first, some, 0, 1); break;
+        case 2: tiled_wide(p, kind, first, some, 0, 2); break;
+        case 3: tiled_wide(p, kind, first, some, 0, 3); break;
+        default: tiled_wide(p, kind, first, some, 0, 4);
         }
     }
 }
+
+static void tiled_half(const Product *p, i64 rows, int vectors) { tiled(p, HALF, rows, vectors); }
+static void tiled_split(const Product *p, i64 rows, int vectors) { tiled(p, SPLIT, rows, vectors); }
 #endif
 
 void product(const Product *p, int kind, i64 rows, int vectors)
 {
 #ifdef TILES
-    if (kind == HALF) {
-        tiled(p, rows, vectors);
+    if (kind == HALF || kind == SPLIT) {
+        if (kind == HALF) tiled_half(p, rows, vectors);
+        else tiled_split(p, rows, vectors);
         return;
     }
 #endif
@@ -283,7 +288,7 @@ void product_panels(const Product *p, int kind, i64 rows, i64 columns)
     Product panel = *p;
     int pairs = rows == 1 && p->blocks == 1 && !p->add;
 #ifdef TILES
-    pairs = pairs && kind != HALF;
+    pairs = pairs && kind != HALF && kind != SPLIT;
 #endif
     for (i64 done = 0; done < columns;) {
         i64 left = columns - done, panels = pairs && left > PANEL ? 2 : 1;

@@ -204,7 +204,7 @@ static void phases(Window *w, i64 thread, i64 threads, void *pool)
         return;
     }
     const i64 *tokens = net->input == INPUT_ONE_HOT ? job->tokens : 0;
-    for (i64 k = 0; k < net->layers && !second; k++) layer_forward(w, k, k ? 0 : tokens, b0, b1);
+    for (i64 k = 0; k < net->layers && !second; k++) layer_forward(w, k, k ? 0 : tokens, 0, b0, b1);
     if (job->trace) window_trace(w, b0, b1);
     int first = job->mode == MODE_FORWARD || (job_is_foreign(job) && !second);
     if (first && job->outputs) window_outputs(w, b0, b1);
@@ -224,9 +224,9 @@ static void phases(Window *w, i64 thread, i64 threads, void *pool)
 static void work(void *context, i64 thread, i64 threads, void *pool)
 {
     Window *w = context;
-    if (half_of(w->net)) tiles_start();
+    if (copies_of(w->net)) tiles_start();
     phases(w, thread, threads, pool);
-    if (half_of(w->net)) tiles_stop();
+    if (copies_of(w->net)) tiles_stop();
 }
 
 /* The means over the window, summed in the order of the rows. */

@@ -178,8 +178,13 @@ INLINE void store_half(uint16_t *p, vf v) { *(vh_any *)p = to_half(v); }
 INLINE vf load_half(const uint16_t *p) { return from_half(*(const vh_any *)p); }
 
 /* How the factors of a product are stored: each 32-bit word is a float32, a pair of bfloat16 or four
- * 8-bit integers. The same addressing serves all: rows are `words` long. */
-enum { FULL, HALF, BYTE };
+ * 8-bit integers. The same addressing serves all: rows are `words` long.
+ *
+ * SPLIT is float32 for processors with tiles (tiles.h), which multiply bfloat16 sixteen times as fast:
+ * each number is the sum of three of bfloat16, and LINE numbers are PARTS times LINE / 2 words, first
+ * all the first parts, then the second, then the third. */
+enum { FULL, HALF, BYTE, SPLIT };
+enum { LINE = 32, PARTS = 3, SPLIT_WORDS = PARTS * LINE / 2 };
 /* The kind of a product. Browsers load every byte of the code and ask for float32 only: their builds
  * define RECURRA_FLOAT32_ONLY, refuse the other kinds and leave their loops out. */
 #ifdef RECURRA_FLOAT32_ONLY
@@ -187,7 +192,33 @@ enum { FULL, HALF, BYTE };
 #else
 #define KIND(kind) (kind)
 #endif
-INLINE i64 words(i64 count, int kind) { return (count + (1 << kind) - 1) >> kind; }
+INLINE i64 words(i64 count, int kind)
+{
+    if (kind == SPLIT) return (count + LINE - 1) / LINE * SPLIT_WORDS;
+    return (count + (1 << kind) - 1) >> kind;
+}
+
+/* Of float32: three of bfloat16 whose sum is v to within 2^-24 of it. */
+INLINE void split_parts(vf v, vh parts[PARTS])
+{
+    UNROLL for (int p = 0; p < PARTS; p++) {
+        parts[p] = to_half(v);
+        v = v - from_half(parts[p]);
+    }
+}
+
+/* A vector of numbers n .. n + LANES - 1 of a row in the form of HALF or SPLIT. */
+INLINE void store_copy(const int kind, uint16_t *row, i64 n, vf v)
+{
+    vh parts[PARTS];
+    if (kind == HALF) {
+        store_half(row + n, v);
+        return;
+    }
+    split_parts(v, parts);
+    uint16_t *to = row + n / LINE * (2 * SPLIT_WORDS) + n % LINE;
+    UNROLL for (int p = 0; p < PARTS; p++) *(vh_any *)(to + p * LINE) = parts[p];
+}
 
 /* c + the sum of four products, lane by lane: bytes of `a` unsigned, of `b` signed. Exact. */
 INLINE vi byte_products(vi a, vi b, vi c)

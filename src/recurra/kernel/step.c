@@ -2,64 +2,11 @@
  *
  * A register tile holds the four gates of a unit block for some sequences: the products of
  * the input and of the state before are summed there, and become the new state before they leave the
- * registers. Where the processor has tiles of its own, the sums pass through the first cache.
+ * registers. Where the processor has tiles of its own, tiled_step.c does it.
  */
-#include "cell.h"
 #include "products.h"
-#include "step.h"
+#include "step_rows.h"
 #include "tiles.h"
-
-/* What the recurrent product reads, in words of a kind. */
-INLINE const float *state_of(const Tape *tape, const int kind)
-{
-    if (kind == HALF) return (const float *)tape->h_in_half;
-    if (kind == BYTE) return (const float *)tape->h_in_byte;
-    return tape->h_in;
-}
-
-/* The sums of a row before the products: bias and the token's row of the table, or W x + b. */
-INLINE void start_row(const Step *s, i64 u, i64 row, vf acc[4])
-{
-    const Window *w = s->w;
-    const float *bias = w->packed + s->l->packed_bias + u * PANEL;
-    const float *sums = s->tape->g + (u * w->rows + row) * PANEL;
-    if (s->tokens) {
-        const float *x = w->packed + s->l->ih.ahead + (u * s->l->ih.width + s->tokens[row]) * PANEL;
-        UNROLL for (int j = 0; j < 4; j++) acc[j] = load(bias + j * LANES) + load(x + j * LANES);
-    } else {
-        const float *from = s->x ? bias : sums;
-        UNROLL for (int j = 0; j < 4; j++) acc[j] = load(from + j * LANES);
-    }
-}
-
-/* From a row's sums to its gates and state, on the tape. */
-INLINE void finish_row(const Step *s, const int flags, const int kind, i64 u, i64 row, vf acc[4])
-{
-    const Window *w = s->w;
-    const Layer *l = s->l;
-    Tape *tape = s->tape;
-    i64 n = row * l->stride + u * LANES;
-    i64 after = n + w->batch * l->stride; /* the state after the step, n the one before */
-    float *g = tape->g + (u * w->rows + row) * PANEL;
-    vf h;
-    if (flags & CELL_GRU) {
-        vf h_prev = load(tape->h + n);
-        if (w->keep) h_prev = h_prev * w->keep[row];
-        h = gru_gates(acc, h_prev);
-    } else {
-        vf c_prev = load(tape->c + n);
-        if (w->keep) c_prev = c_prev * w->keep[row];
-        vf c = cell_gates(flags, acc, c_prev, w->packed + l->packed_peephole + u * LANES,
-                          l->blocks * LANES);
-        vf y = cell_squash(flags, c);
-        h = acc[3] * y;
-        store(tape->c + after, c);
-        store(tape->y + n, y);
-    }
-    UNROLL for (int j = 0; j < 4; j++) store(g + j * LANES, acc[j]);
-    store(tape->h + after, h);
-    if (kind == HALF && tape->h_in == tape->h) store_half(tape->h_in_half + after, h);
-}
 
 #ifdef RECURRA_FLOAT32_ONLY
 /* Browsers load every byte: there one copy of the tiles serves all cells and calls what ends a row,
@@ -193,7 +140,8 @@ INLINE void single_blocks(const Step *s, const int flags, const int kind, const 
         /* While the gates are computed, the next block's first weights may come. Wider ones keep the
          * way from the second cache busy by themselves. */
         const Matrix *next = s->x ? &l->ih : &l->hh;
-        const float *b = w->packed + next->ahead + (u + blocks) * words(next->width, kind) * PANEL;
+        i64 then = s->down ? u - blocks : u + blocks;
+        const float *b = w->packed + next->ahead + then * words(next->width, kind) * PANEL;
         for (int line = 0; line < 32; line++) prefetch(b + line * ROW);
     }
     UNROLL for (int q = 0; q < blocks; q++) finish(s, flags, kind, u + q, row, acc[q]);
@@ -201,11 +149,12 @@ INLINE void single_blocks(const Step *s, const int flags, const int kind, const 
 
 INLINE void single_row(const Step *s, const int flags, const int kind)
 {
-    i64 u = s->u0;
-    for (; u + SINGLE_BLOCKS <= s->u1; u += SINGLE_BLOCKS) {
-        single_blocks(s, flags, kind, SINGLE_BLOCKS, u);
+    for (i64 done = 0, blocks = 0; done < s->u1 - s->u0; done += blocks) {
+        blocks = s->u1 - s->u0 - done >= SINGLE_BLOCKS ? SINGLE_BLOCKS : 1;
+        i64 u = s->down ? s->u1 - done - blocks : s->u0 + done;
+        if (blocks == SINGLE_BLOCKS) single_blocks(s, flags, kind, SINGLE_BLOCKS, u);
+        else single_blocks(s, flags, kind, 1, u);
     }
-    for (; u < s->u1; u++) single_blocks(s, flags, kind, 1, u);
 }
 
 /* Constant flags for the vanilla cell, a variable for all others; a constant kind for all. */
@@ -244,88 +193,11 @@ static void fused_single(const Step *s, int flags, int kind)
     }
 }
 
-#ifdef TILES
-/* The sums of the products of `rows` sequences, up to 32, from `row`, for unit block u: into memory
- * that the first cache holds. */
-INLINE void tiled_sums(const Step *s, i64 u, i64 row, int rows, float sums[2 * TILE][PANEL])
-{
-    const Layer *l = s->l;
-    i64 depth = words(l->units, HALF), h_row = words(l->stride, HALF);
-    i64 width = words(l->ih.width, HALF), x_row = words(l->ih.stride, HALF);
-    const float *h = state_of(s->tape, HALF) + row * h_row, *x = s->x ? s->x + row * x_row : 0;
-    const float *w_h = s->w->packed + l->hh.ahead + u * depth * PANEL;
-    const float *w_x = s->w->packed + l->ih.ahead + u * width * PANEL;
-    if (rows == 1) {
-        /* Tiles would be a few percent faster with small weights when nobody else uses the processor's
-         * one multiplier of tiles, and half as fast when somebody does. */
-        vf acc[4] = {{0}};
-        if (x) tiles_single(4, x, w_x, PANEL, whole_tiles(width), acc);
-        tiles_single(4, h, w_h, PANEL, whole_tiles(depth), acc);
-        UNROLL for (int j = 0; j < 4; j++) store(sums[0] + j * LANES, acc[j]);
-        return;
-    }
-    for (int j = 0; j < 4 && rows == 2 * TILE; j += 2) {
-        tiles_clear();
-        if (x) tiles_tall(x, x_row, w_x + j * LANES, PANEL, whole_tiles(width));
-        tiles_tall(h, h_row, w_h + j * LANES, PANEL, whole_tiles(depth));
-        _tile_stored(0, sums[0] + j * LANES, 4 * PANEL);
-        _tile_stored(1, sums[0] + (j + 1) * LANES, 4 * PANEL);
-        _tile_stored(2, sums[TILE] + j * LANES, 4 * PANEL);
-        _tile_stored(3, sums[TILE] + (j + 1) * LANES, 4 * PANEL);
-    }
-    if (rows == 2 * TILE) return;
-    tiles_clear();
-    if (x) tiles_wide(4, x, x_row, rows, w_x, PANEL, whole_tiles(width));
-    tiles_wide(4, h, h_row, rows, w_h, PANEL, whole_tiles(depth));
-    _tile_stored(0, sums[0], 4 * PANEL);
-    _tile_stored(1, sums[0] + LANES, 4 * PANEL);
-    _tile_stored(2, sums[0] + 2 * LANES, 4 * PANEL);
-    _tile_stored(3, sums[0] + 3 * LANES, 4 * PANEL);
-}
-
-/* What a matrix adds to a row's sums beyond whole tiles of depth. */
-INLINE void add_beyond(const Step *s, const Matrix *m, i64 u, const float *a, vf acc[TILE_ROWS][4])
-{
-    i64 depth = words(m->width, HALF), beyond = beyond_tiles(depth), from = depth - beyond;
-    const float *b = s->w->packed + m->ahead + (u * depth + from) * PANEL;
-    tile_steps(HALF, 1, 4, a + from, 0, 1, b, PANEL, beyond, acc);
-}
-
-INLINE void tiled_rows(const Step *s, const int flags, i64 u, i64 row, int rows)
-{
-    float sums[2 * TILE][PANEL] __attribute__((aligned(64)));
-    const Layer *l = s->l;
-    tiled_sums(s, u, row, rows, sums);
-    for (int m = 0; m < rows; m++) {
-        vf acc[TILE_ROWS][4];
-        start_row(s, u, row + m, acc[0]);
-        UNROLL for (int j = 0; j < 4; j++) acc[0][j] = acc[0][j] + load(sums[m] + j * LANES);
-        if (s->x) add_beyond(s, &l->ih, u, s->x + (row + m) * words(l->ih.stride, HALF), acc);
-        add_beyond(s, &l->hh, u, state_of(s->tape, HALF) + (row + m) * words(l->stride, HALF), acc);
-        finish_row(s, flags, HALF, u, row + m, acc[0]);
-    }
-}
-
-static void tiled_step(const Step *s, int flags, i64 count)
-{
-    i64 u0 = count == 1 ? s->u0 : 0, u1 = count == 1 ? s->u1 : s->l->blocks;
-    i64 row = s->t * s->w->batch + s->b0;
-    for (i64 u = u0; u < u1; u++) {
-        for (i64 first = 0, some = 0; first < count; first += some) {
-            i64 left = count - first;
-            some = left >= 2 * TILE ? 2 * TILE : least(left, TILE);
-            if (flags) tiled_rows(s, flags, u, row + first, (int)some);
-            else tiled_rows(s, 0, u, row + first, (int)some);
-        }
-    }
-}
-#endif
-
 void fused_step(Step *s, i64 count)
 {
     int flags = s->w->net->flags, kind = kind_of(s->w->net);
 #ifdef TILES
-    if (kind == HALF) {
+    if (kind == HALF || kind == SPLIT) {
         tiled_step(s, flags, count);
         return;
     }
@@ -334,7 +206,8 @@ void fused_step(Step *s, i64 count)
         fused_single(s, flags, kind);
         return;
     }
-    for (s->u = 0; s->u < s->l->blocks; s->u++) {
+    for (i64 n = 0; n < s->l->blocks; n++) {
+        s->u = nth_block(s, n, s->l->blocks);
         switch (VARIANT(kind, flags)) {
         case 2 * FULL: fused_vanilla(s, count); break;
         case 2 * HALF: fused_half(s, count); break;

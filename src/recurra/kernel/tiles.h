@@ -30,10 +30,14 @@ INLINE void tiles_start(void)
 
 INLINE void tiles_stop(void) { _tile_release(); }
 
-INLINE i64 whole_tiles(i64 depth) { return depth / TILE; }
+/* How many steps of 32 factors a depth has, and the words that are left after them: SPLIT has whole
+ * lines only. */
+INLINE i64 tile_steps_of(const int kind, i64 depth)
+{
+    return depth / (kind == SPLIT ? SPLIT_WORDS : TILE);
+}
 
-/* What is left of a depth after whole tiles. */
-INLINE i64 beyond_tiles(i64 depth) { return depth % TILE; }
+INLINE i64 beyond_tiles(const int kind, i64 depth) { return kind == SPLIT ? 0 : depth % TILE; }
 
 INLINE void tiles_clear(void)
 {
@@ -43,9 +47,50 @@ INLINE void tiles_clear(void)
     _tile_zero(3);
 }
 
-/* 32 rows by two vectors: tiles 0 and 1 above 2 and 3. */
-INLINE void tiles_tall(const float *a, i64 a_row, const float *b, i64 b_row, i64 steps)
+/* SPLIT keeps a panel's vectors one after the other, so that a tile is one piece of memory: processors
+ * fetch that ahead. */
+INLINE const float *panel_vector(const int kind, const float *b, i64 depth, i64 j)
 {
+    return b + j * LANES * (kind == SPLIT ? depth : 1);
+}
+
+/* Of the nine products of numbers in three parts, the six down to 2^-24 of the whole, in the order
+ * that loads the fewest tiles. */
+enum { SPLIT_PRODUCTS = 6 };
+static const int PART_OF_A[] = {0, 0, 1, 1, 2, 0}, PART_OF_B[] = {2, 1, 1, 0, 0, 0};
+
+INLINE void tiles_tall_split(
+    const float *a, i64 a_row, const float *b, i64 b_vector, i64 steps)
+{
+    const float *below = a + TILE * a_row;
+    for (i64 k = 0; k < steps; k++, a += SPLIT_WORDS, below += SPLIT_WORDS, b += SPLIT_WORDS * LANES) {
+        UNROLL for (int q = 0; q < SPLIT_PRODUCTS; q++) {
+            const float *some_b = b + PART_OF_B[q] * TILE * LANES;
+            if (q == 0 || PART_OF_B[q] != PART_OF_B[q - 1]) {
+                _tile_loadd(6, some_b, LANES * 4);
+                _tile_loadd(7, some_b + b_vector, LANES * 4);
+            }
+            if (q == 0 || PART_OF_A[q] != PART_OF_A[q - 1]) {
+                _tile_loadd(4, a + PART_OF_A[q] * TILE, a_row * 4);
+                _tile_loadd(5, below + PART_OF_A[q] * TILE, a_row * 4);
+            }
+            _tile_dpbf16ps(0, 4, 6);
+            _tile_dpbf16ps(1, 4, 7);
+            _tile_dpbf16ps(2, 5, 6);
+            _tile_dpbf16ps(3, 5, 7);
+        }
+    }
+}
+
+/* 32 rows by two vectors: tiles 0 and 1 above 2 and 3. */
+INLINE void tiles_tall(
+    const int kind, const float *a, i64 a_row, const float *b, i64 b_row, i64 depth)
+{
+    i64 steps = tile_steps_of(kind, depth);
+    if (kind == SPLIT) {
+        tiles_tall_split(a, a_row, b, depth * LANES, steps);
+        return;
+    }
     const float *below = a + TILE * a_row;
     for (i64 k = 0; k < steps; k++, a += TILE, below += TILE, b += TILE * b_row) {
         _tile_loadd(6, b, b_row * 4);
@@ -59,38 +104,62 @@ INLINE void tiles_tall(const float *a, i64 a_row, const float *b, i64 b_row, i64
     }
 }
 
+/* One step of tile 4 with `vectors` vectors: tiles 0 to 3. */
+INLINE void tiles_row(const int vectors, const float *b, i64 b_row, i64 b_vector)
+{
+    _tile_loadd(5, b, b_row * 4);
+    _tile_dpbf16ps(0, 4, 5);
+    if (vectors > 1) {
+        _tile_loadd(6, b + b_vector, b_row * 4);
+        _tile_dpbf16ps(1, 4, 6);
+    }
+    if (vectors > 2) {
+        _tile_loadd(7, b + 2 * b_vector, b_row * 4);
+        _tile_dpbf16ps(2, 4, 7);
+    }
+    if (vectors > 3) {
+        _tile_loadd(5, b + 3 * b_vector, b_row * 4);
+        _tile_dpbf16ps(3, 4, 5);
+    }
+}
+
 /* Up to 16 rows by `vectors` vectors: tiles 0 to 3. Fewer rows than 16 go by way of a copy, for what
  * lies behind them is another thread's, or nobody's. */
-INLINE void tiles_wide(
-    const int vectors, const float *a, i64 a_row, i64 rows, const float *b, i64 b_row, i64 steps)
+INLINE void tiles_wide(const int kind, const int vectors, const float *a, i64 a_row, i64 rows,
+                       const float *b, i64 b_row, i64 depth)
 {
-    float some[TILE * TILE] __attribute__((aligned(64)));
+    i64 steps = tile_steps_of(kind, depth);
+    const int parts = kind == SPLIT ? PARTS : 1;
+    float some[PARTS * TILE * TILE] __attribute__((aligned(64)));
     const float *from = a;
     i64 pitch = a_row * 4;
     if (rows == 1) {
         pitch = 0;
     } else if (rows < TILE) {
-        for (i64 m = rows; m < TILE; m++) store(some + m * TILE, zero());
+        for (i64 n = 0; n < parts * TILE; n++) store(some + n * TILE, zero());
         from = some;
-        pitch = 64;
+        pitch = parts * 64;
     }
-    for (i64 k = 0; k < steps; k++, a += TILE, b += TILE * b_row) {
+    const i64 b_step = kind == SPLIT ? SPLIT_WORDS * LANES : TILE * b_row;
+    for (i64 k = 0; k < steps; k++, a += parts * TILE, b += b_step) {
         if (rows == 1 || rows >= TILE) from = a;
-        else for (i64 m = 0; m < rows; m++) store(some + m * TILE, load(a + m * a_row));
-        _tile_loadd(4, from, pitch);
-        _tile_loadd(5, b, b_row * 4);
-        _tile_dpbf16ps(0, 4, 5);
-        if (vectors > 1) {
-            _tile_loadd(6, b + LANES, b_row * 4);
-            _tile_dpbf16ps(1, 4, 6);
+        else {
+            for (i64 m = 0; m < rows; m++) {
+                UNROLL for (int p = 0; p < parts; p++) {
+                    store(some + (m * parts + p) * TILE, load(a + m * a_row + p * TILE));
+                }
+            }
         }
-        if (vectors > 2) {
-            _tile_loadd(7, b + 2 * LANES, b_row * 4);
-            _tile_dpbf16ps(2, 4, 7);
+        if (kind != SPLIT) {
+            _tile_loadd(4, from, pitch);
+            tiles_row(vectors, b, b_row, LANES);
+            continue;
         }
-        if (vectors > 3) {
-            _tile_loadd(5, b + 3 * LANES, b_row * 4);
-            _tile_dpbf16ps(3, 4, 5);
+        UNROLL for (int q = 0; q < SPLIT_PRODUCTS; q++) {
+            if (q == 0 || PART_OF_A[q] != PART_OF_A[q - 1]) {
+                _tile_loadd(4, from + PART_OF_A[q] * TILE, pitch);
+            }
+            tiles_row(vectors, b + PART_OF_B[q] * TILE * LANES, LANES, depth * LANES);
         }
     }
 }

@@ -35,10 +35,11 @@ static void lay_out_layer(Window *w, Arena *a, i64 k, int masked)
     if (job->mode == MODE_TRAIN && job->recurrent_dropout > 0) {
         tape->mask = take_floats(a, w->batch * l->stride);
     }
-    if (half_of(w->net)) {
-        tape->h_in_half = take(a, 2 * (rows + w->batch) * l->stride);
-        tape->out_half = tape->h_in_half ? tape->h_in_half + w->batch * l->stride : 0;
-        if (masked || tape->kept || l->residual) tape->out_half = take(a, 2 * rows * l->stride);
+    if (copies_of(w->net)) {
+        i64 row = 4 * words(l->stride, kind_of(w->net));
+        tape->h_in_half = take(a, (rows + w->batch) * row);
+        tape->out_half = tape->h_in_half ? tape->h_in_half + w->batch * (row / 2) : 0;
+        if (masked || tape->kept || l->residual) tape->out_half = take(a, rows * row);
     }
     if (kind_of(w->net) == BYTE) {
         tape->h_in_byte = take(a, (rows + w->batch) * l->stride);
@@ -86,7 +87,7 @@ i64 window_lay_out(Window *w, const RecurraJob *job, const Net *net, uint8_t *ba
     w->x_step = 0;
     if (net->input != INPUT_ONE_HOT) {
         w->x = take_floats(&a, rows * net->feature_stride);
-        if (half_of(net)) w->x_half = take(&a, 2 * rows * net->feature_stride);
+        if (copies_of(net)) w->x_half = take(&a, 4 * rows * words(net->feature_stride, kind_of(net)));
         if (kind_of(net) == BYTE) {
             w->x_byte = take(&a, rows * net->feature_stride);
             w->x_step = take_floats(&a, rows);
@@ -119,9 +120,11 @@ i64 window_lay_out(Window *w, const RecurraJob *job, const Net *net, uint8_t *ba
     w->scores = take(&a, 8 * 3 * rows);
     w->dy[0] = w->dy[1] = w->dh = w->dc = w->dgates = w->scratch = 0;
     w->squares = 0;
+    w->dz = 0;
     w->sums = w->token_sums = 0;
     w->scratch_floats = 0;
     w->gates_row = widest_gates;
+    w->dz_row = 0;
     w->wide_row = net->widest;
     if (w->learns) {
         /* With one-hot input the gradient of its vectors may be asked for. */
@@ -135,12 +138,15 @@ i64 window_lay_out(Window *w, const RecurraJob *job, const Net *net, uint8_t *ba
         w->dgates = take_floats(&a, w->batch * widest_gates);
         i64 widest = 0, of_tokens = net->layer[0].blocks * net->tokens * PANEL;
         for (i64 k = 0; k < net->layers; k++) widest = most(widest, net->layer[k].blocks);
+        w->dz_row = words(widest * PANEL, SPLIT);
         w->sums = take_floats(&a, widest * PANEL);
+        if (split_of(net)) w->dz = take_floats(&a, w->batch * w->dz_row);
         if (net->input == INPUT_ONE_HOT && of_tokens <= MOST_TOKEN_SUMS) {
             w->token_sums = take_floats(&a, of_tokens);
         }
         w->squares = take(&a, 8 * (net->params / SQUARES_CHUNK + 1));
         w->scratch_floats = widest_in + GRADIENT_DEPTH * PANEL;
+        if (split_of(net)) w->scratch_floats += w->scratch_floats / 2; /* six bytes a number */
         w->scratch = take_floats(&a, w->threads * w->scratch_floats);
     } else if (job->mode == MODE_GENERATE) {
         w->scratch_floats = 6 * net->logit_stride + 64;

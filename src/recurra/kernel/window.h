@@ -17,7 +17,7 @@ typedef struct {
     float *out;        /* [R][stride] what the next layer reads */
     uint8_t *kept;     /* [R][stride] dropout: 1 where kept; or null */
     float *mask;       /* [B][stride] recurrent dropout; or null */
-    uint16_t *h_in_half, *out_half;    /* bfloat16 copies of h_in and out (HALF) */
+    uint16_t *h_in_half, *out_half;    /* copies of h_in and out (HALF, SPLIT) */
     uint8_t *h_in_byte, *out_byte;     /* 8-bit copies (BYTE), and the steps of their rows */
     float *h_in_step, *out_step;
     float *v, *u, *dv, *du;            /* as g: normalised sums and gradients (layer norm) */
@@ -38,10 +38,11 @@ typedef struct {
     uint8_t *x_byte;
     float *x_step;
     Tape tape[MAX_LAYERS];
-    i64 wide_row, gates_row; /* floats from row to row of what all layers share */
+    i64 wide_row, gates_row, dz_row; /* floats from row to row of what all layers share */
     float *dy[2];          /* [R][wide_row] gradients of a layer's output and input, in turns */
     float *dh, *dc;        /* [B][wide_row] along time */
     float *dgates;         /* [B][gates_row] */
+    float *dz;             /* SPLIT: [B][dz_row] of gradients of a step's sums */
     float *logits;         /* [head_rows][logit_stride] logits, then their gradients */
     i64 head_times;        /* steps of time that `logits` holds */
     float *share;          /* [R] each position's share of the mean loss */
@@ -58,6 +59,23 @@ typedef struct {
 
 enum { CHUNK_ROWS = 128 }; /* rows whose products are made at once: they stay in the cache */
 enum { GRADIENT_DEPTH = 256, SQUARES_CHUNK = 4096, MOST_TOKEN_SUMS = 1 << 20 };
+
+/* A row of copies, of rows `stride` numbers wide. */
+INLINE uint16_t *copied_row(const Net *net, uint16_t *copies, i64 row, i64 stride)
+{
+    return copies + 2 * row * words(stride, kind_of(net));
+}
+
+/* A row of numbers into its copy, what pads a line included. */
+INLINE void copy_row(const Net *net, uint16_t *copies, i64 row, i64 stride, const float *from)
+{
+    uint16_t *to = copied_row(net, copies, row, stride);
+    for (i64 n = 0; n < stride; n += LANES) {
+        if (split_of(net)) store_copy(SPLIT, to, n, load(from + n));
+        else store_half(to + n, load(from + n));
+    }
+    if (split_of(net) && stride % LINE) store_copy(SPLIT, to, stride, zero());
+}
 
 /* A row of numbers as bytes; `count` is a multiple of LANES. */
 INLINE void quantise(const float *row, i64 count, uint8_t *to, float *step)
@@ -90,12 +108,13 @@ void generate(Window *w, i64 b0, i64 b1, i64 thread);
 void generate_together(Window *w, i64 thread, i64 threads, void *pool);
 int shares_steps(const Window *w);
 
-/* layer.c, backward.c: run a layer over the window, for sequences b0 .. b1-1; and back through it. `tokens` is
- * null but for a one-hot bottom layer. The backward pass reads the gradient of the layer's output at
+/* layer.c, backward.c: run a layer over the window, for sequences b0 .. b1-1; and back through it.
+ * `tokens` is null but for a one-hot bottom layer, `n` counts the tokens drawn. The backward pass reads the gradient of the layer's output at
  * dy_of and, with want_dx, leaves that of its input at dx_of. */
-void layer_forward(Window *w, i64 k, const i64 *tokens, i64 b0, i64 b1);
+void layer_forward(Window *w, i64 k, const i64 *tokens, i64 n, i64 b0, i64 b1);
 void layer_start(Window *w, i64 k, i64 b0, i64 b1); /* what layer_forward does first, unless drawing */
-void layer_blocks(Window *w, i64 k, const i64 *tokens, i64 u0, i64 u1); /* a step of one sequence */
+/* A step of one sequence, unit blocks u0 .. u1-1. */
+void layer_blocks(Window *w, i64 k, const i64 *tokens, i64 n, i64 u0, i64 u1);
 void layer_backward(Window *w, i64 k, i64 b0, i64 b1, int want_dx);
 
 INLINE float *dy_of(const Window *w, i64 k) { return w->dy[(w->net->layers - 1 - k) & 1]; }

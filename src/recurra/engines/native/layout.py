@@ -56,8 +56,8 @@ def aligned(count: int, dtype: type = np.float32) -> Array:
     return raw[start : start + count * size].view(dtype)
 
 
-PRECISIONS = ("float32", "bfloat16", "int8")
-"""Of the factors of matrix products, in the order of recurra.h."""
+PRECISIONS = ("float32", "bfloat16", "int8", "split")
+"""Of the factors of matrix products, in the order of recurra.h; "split" is float32, too."""
 
 
 def describe(spec: Spec, precision: str = "float32") -> NDArray[np.int64]:

@@ -42,6 +42,9 @@ FIRST = ("momentum", "mean")
 
 CHUNK_POSITIONS = 1024
 """Longer windows are run in pieces when nothing is learned from them: memory stays small."""
+SPLIT_BATCH = 32
+"""With as many sequences, learning in float32 takes the kernel's products of three parts where it
+has them: with fewer, the way of half as large weights again from the caches takes what they gain."""
 
 
 class NativeNetwork:
@@ -70,6 +73,8 @@ class NativeNetwork:
         self.precisions = {
             TRAIN: learns_in, FORWARD: runs_in, EVALUATE: runs_in, GENERATE: draws_in
         }  # fmt: skip
+        cell = spec.stack.cell
+        self._splits = kernel.splits and not (cell.layer_norm or cell.full_gate_recurrence)
         self._descriptions: dict[str, Array] = {}
         self._packed: dict[str, Array] = {}
         self._current: set[str] = set()
@@ -376,7 +381,7 @@ class NativeNetwork:
         **more: Array | None,
     ) -> NativeState:
         """Do one job and return the state after it. Raises before anything has changed."""
-        precision = self.precisions.get(mode, "float32")
+        precision = self.form(mode, state.batch)
         description = self._describe(precision)
         given = {**arrays, **more}
         inputs = arrays["tokens"] if arrays.get("vectors") is None else arrays["vectors"]
@@ -413,6 +418,18 @@ class NativeNetwork:
         self.jobs += 1
         self._current.add(precision)
         return NativeState(state.batch, after)
+
+    def form(self, mode: int, batch: int) -> str:
+        """Return in which form the kernel's products take their factors.
+
+        A function of the batch and not of the threads, which may not show in results; and of what
+        is learned only, for a text may not depend on how many are written at once.
+        """
+        precision = self.precisions.get(mode, "float32")
+        learns = BACKWARD <= mode <= TRAIN
+        if learns and precision == "float32" and self._splits and batch >= SPLIT_BATCH:
+            return "split"
+        return precision
 
     def _describe(self, precision: str) -> Array:
         """Return the description of a precision; room for its packed weights is made with it."""
