@@ -43,8 +43,8 @@ FIRST = ("momentum", "mean")
 CHUNK_POSITIONS = 1024
 """Longer windows are run in pieces when nothing is learned from them: memory stays small."""
 SPLIT_BATCH = 32
-"""With as many sequences, learning in float32 takes the kernel's products of three parts where it
-has them: with fewer, the way of half as large weights again from the caches takes what they gain."""
+"""From as many sequences on, learning in float32 takes the kernel's products of three parts where
+it has them. With fewer, the way of weights half as large again from the caches takes the gain."""
 
 
 class NativeNetwork:
