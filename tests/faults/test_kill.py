@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
 import random
-import subprocess
-import sys
+import signal
 import time
 from pathlib import Path
 
@@ -15,47 +14,61 @@ import pytest
 from recurra.formats.model_file import load_model
 from recurra.learning.checkpoint import load_checkpoint
 from recurra.learning.run_folder import BEST, CHECKPOINT, RUN, read_document
-from tests.faults.driver import SETTINGS
+from tests.faults import driver
 from tests.learning.same import assert_same_run
 
-ROOT = Path(__file__).parents[2]
 KILLS = 60
 KILLS_A_RUN = 6
 
 
-def start(run: Path, *, pause: str = "", say: int = -1) -> subprocess.Popen[str]:
-    """Start or resume a run in a process of its own."""
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "RECURRA_TEST_PAUSE": pause,
-        "RECURRA_TEST_SAY": str(say),
-    }
-    verb = "resume" if (run / RUN).exists() else "start"
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.driver", str(run), verb],
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+class Child:
+    """A run that is started, or resumed, in a process of its own; its imports are made once."""
 
+    def __init__(self, run: Path, *, pause: int = 0, say: int = -1) -> None:
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([driver.__name__])
+        self.heard, tell = context.Pipe(duplex=False)
+        self.errors = run.with_suffix(".err")
+        verb = "resume" if (run / RUN).exists() else "start"
+        self.process = context.Process(
+            target=driver.work, args=(run, verb, pause, say, tell, self.errors)
+        )
+        self.process.start()
+        tell.close()
 
-def finish(child: subprocess.Popen[str]) -> None:
-    """Wait for a training that nobody disturbs."""
-    out, err = child.communicate(timeout=60)
-    assert (out.splitlines()[-1:], err) == (["done"], "")
-
-
-def kill(child: subprocess.Popen[str], signal_line: str, delay_s: float) -> bool:
-    """Kill a training after it has said a line; False where it was done before."""
-    with child:
-        for line in child.stdout:
-            if line.strip() == signal_line:
+    def wait_for(self, word: str) -> str:
+        """Return the word once it is said, or else the last one that was."""
+        said = ""
+        while said != word:
+            try:
+                said = self.heard.recv()
+            except EOFError:
                 break
-        else:
-            assert child.stderr.read() == ""
-            return False
-        time.sleep(delay_s)
-        alive = child.poll() is None
-        child.kill()
+        return said
+
+    def end(self) -> None:
+        self.process.join(60)
+        self.heard.close()
+        code = self.process.exitcode
+        self.process.close()
+        assert (code in (0, -signal.SIGKILL), self.errors.read_text()) == (True, "")
+
+
+def finish(run: Path) -> None:
+    """Start or resume a training that nobody disturbs."""
+    child = Child(run)
+    said = child.wait_for("done")
+    child.end()
+    assert said == "done"
+
+
+def kill(child: Child, word: str, delay_s: float) -> bool:
+    """Kill a training after it has said a word; False where it was done before."""
+    said = child.wait_for(word)
+    time.sleep(delay_s)
+    alive = said == word and child.process.is_alive()
+    child.process.kill()
+    child.end()
     return alive
 
 
@@ -87,7 +100,7 @@ def assert_readable(run: Path) -> None:
 @pytest.mark.timeout(240)
 def test_killed_sixty_times_and_resumed_it_is_the_same_run(tmp_path):
     whole = tmp_path / "whole"
-    finish(start(whole))
+    finish(whole)
     chance = random.Random(7)
     kills = {"inside a save": 0, "anywhere": 0}
     runs: list[tuple[Path, int]] = []
@@ -97,13 +110,13 @@ def test_killed_sixty_times_and_resumed_it_is_the_same_run(tmp_path):
         while here < KILLS_A_RUN and sum(kills.values()) < KILLS:
             where = min(kills, key=lambda name: kills[name])
             if where == "inside a save":
-                child = start(run, pause=f"{chance.randint(1, 40)}:60")
+                child = Child(run, pause=chance.randint(1, 40))
                 killed = kill(child, "in save", 0.0)
             else:
                 saved = (run / CHECKPOINT).exists()
                 done = load_checkpoint(run / CHECKPOINT).progress.step if saved else 0
-                last = SETTINGS["steps"]
-                child = start(run, say=min(done + chance.randint(0, last // 3), last))
+                last = driver.SETTINGS["steps"]
+                child = Child(run, say=min(done + chance.randint(0, last // 3), last))
                 killed = kill(child, "at step", chance.uniform(0.0, 0.01))
             assert_readable(run)
             if not killed:
@@ -112,7 +125,7 @@ def test_killed_sixty_times_and_resumed_it_is_the_same_run(tmp_path):
             here += 1
         runs.append((run, here))
         if read_document(run)["status"] != "finished":
-            finish(start(run))
+            finish(run)
         assert_same_run(run, whole)
         assert not list(run.glob(".*.part"))
     assert kills["inside a save"] >= KILLS // 2
