@@ -84,8 +84,9 @@ demo: $(READY)
 studio: $(READY)
 	@$(BIN)/recurra studio
 
+# As many files at a time as there are cores, in the order of tests/conftest.py.
 test: $(STAMP)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 soak: $(STAMP)
 	@RECURRA_SOAK=$${RECURRA_SOAK:-1000} $(BIN)/python -m pytest tests/studio/test_soak.py
