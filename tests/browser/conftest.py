@@ -6,6 +6,8 @@ on Debian, `apt-get install chromium nodejs npm`.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import http.server
 import os
@@ -21,7 +23,10 @@ import pytest
 
 from tests.browser import golden
 
-WEB = Path(__file__).parents[2] / "web" / "kernel"
+ROOT = Path(__file__).parents[2]
+WEB = ROOT / "web" / "kernel"
+KERNEL = ROOT / "src" / "recurra" / "kernel"
+GENERATED = ROOT / "web" / "studio" / "src" / "generated"
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -51,6 +56,14 @@ def run(*command: str, timeout: float = 240, cwd: Path | None = None, **variable
     return done.stdout
 
 
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Keep other processes with tests from installing or building the same in the same place."""
+    with Path(__file__).open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def node() -> str:
     """Node, told to know fused multiply-add of vectors where it does not yet by itself."""
@@ -61,17 +74,34 @@ def node() -> str:
 def packages(node: str) -> Path:
     """The front end's own tools, in the versions that package.json names."""
     tools = WEB / "node_modules" / ".bin"
-    if not all((tools / name).exists() for name in ("esbuild", "prettier", "tsc")):
-        npm = program("npm")
-        run(npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--quiet", cwd=WEB)
+    with one_at_a_time():
+        if not all((tools / name).exists() for name in ("esbuild", "prettier", "tsc")):
+            npm = program("npm")
+            run(npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--quiet", cwd=WEB)
     return tools
 
 
 @pytest.fixture(scope="session")
-def dist(tmp_path_factory: pytest.TempPathFactory, packages: Path, node: str) -> Path:
-    """The modules and scripts, built from the sources as they are, and the golden cases."""
+def modules() -> list[Path]:
+    """The kernel's modules that the studio's site takes, compiled from the sources as they are."""
+    script = KERNEL / "build_wasm.py"
+    found = [GENERATED / f"recurra-{name}.wasm" for name in ("simd", "relaxed", "threads")]
+    newest = max(path.stat().st_mtime for path in (script, *KERNEL.glob("**/*.[ch]")))
+    with one_at_a_time():
+        if not all(path.exists() and path.stat().st_mtime >= newest for path in found):
+            run(sys.executable, str(script), str(GENERATED))
+    return found
+
+
+@pytest.fixture(scope="session")
+def dist(
+    tmp_path_factory: pytest.TempPathFactory, packages: Path, modules: list[Path], node: str
+) -> Path:
+    """The modules, the scripts as the sources are, and the golden cases."""
     folder = tmp_path_factory.mktemp("dist")
-    run(node, str(WEB / "build.mjs"), "--tests", str(folder), RECURRA_PYTHON=sys.executable)
+    for module in modules:
+        shutil.copy(module, folder)
+    run(node, str(WEB / "build.mjs"), "--no-wasm", "--tests", str(folder))
     (folder / "index.html").write_text(
         '<!doctype html><meta charset="utf-8"><title>Kernel</title>'
         '<script type="module" src="page.js"></script>'

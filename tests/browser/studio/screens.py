@@ -5,8 +5,10 @@ The screens are used as a person uses them, in a real Chromium, on the site as i
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from playwright.sync_api import expect
 
 import recurra
 from recurra.tasks.text.training import train
+from tests.browser.conftest import one_at_a_time
 from tests.studio.serving import TEXT, Live, serving
 
 ROOT = Path(__file__).parents[3]
@@ -57,23 +60,33 @@ def built() -> None:
     assert spec.loader is not None
     tools = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tools)
-    if not tools.is_current():
-        tools.build()
+    with one_at_a_time():
+        if not tools.is_current():
+            tools.build()
+
+
+@functools.cache
+def learned() -> bytes:
+    """The model of `WORDS`, as a file holds it."""
+    with tempfile.TemporaryDirectory() as folder:
+        text, file = Path(folder, "men.txt"), Path(folder, "men.safetensors")
+        text.write_text(WORDS)
+        model = train(
+            str(text), sizes=(40, 24), embedding=8, batch_size=8, window=64, steps=600,
+            learning_rate=0.01, dropout=0.0, sample_every=0, precision="float32", seed=1,
+        )  # fmt: skip
+        model.save(file)
+        return file.read_bytes()
 
 
 @pytest.fixture(scope="session")
 def desk(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[Desk]:
+    """A studio of its own for each file of tests that asks for it."""
     folder = tmp_path_factory.mktemp("desk")
-    text = folder / "men.txt"
-    text.write_text(WORDS)
-    model = train(
-        str(text), sizes=(40, 24), embedding=8, batch_size=8, window=64, steps=600,
-        learning_rate=0.01, dropout=0.0, sample_every=0, precision="float32", seed=1,
-    )  # fmt: skip
-    model.save(folder / "men.safetensors")
+    data = learned()
+    (folder / "men.safetensors").write_bytes(data)
     with serving(folder / "home") as live:
         live.send("POST", "/api/corpora?name=men.txt", body=WORDS.encode())
-        data = (folder / "men.safetensors").read_bytes()
         made = live.send("POST", "/api/models?name=men", body=data).json()
         yield Desk(live, recurra.load(folder / "men.safetensors"), made["id"])
 
@@ -97,7 +110,10 @@ def address(page: Any) -> str:
 @pytest.fixture
 def page(browser: Any, desk: Desk) -> Iterator[Any]:
     """A page that fails the test for any error in its console."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    # Every test is a first visit, at which a service worker would fetch the whole site.
+    opened = browser.new_page(
+        viewport={"width": 1280, "height": 900}, reduced_motion="reduce", service_workers="block"
+    )
     wrong: list[str] = []
     opened.on("pageerror", lambda error: wrong.append(str(error)))
     # What the server refuses, the page says in a banner; the browser notes it here as well.
@@ -120,10 +136,16 @@ def page(browser: Any, desk: Desk) -> Iterator[Any]:
     assert not wrong, wrong
 
 
-def check_access(page: Any, where: str = "") -> None:
-    """Hold the page to WCAG 2.2 AA, as far as axe can tell."""
+AXE = (STUDIO / "node_modules" / "axe-core" / "axe.min.js").read_text
+EVERY_RULE = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
+COLOUR_RULES = ("color-contrast", "link-in-text-block")
+"""What can change between the themes, whose elements are the same."""
+
+
+def check_access(page: Any, where: str = "", rules: tuple[str, ...] = EVERY_RULE) -> None:
+    """Hold the page to WCAG 2.2 AA, as far as axe can tell, or to some of its rules."""
     if not page.evaluate("'axe' in window"):
-        page.evaluate((STUDIO / "node_modules" / "axe-core" / "axe.min.js").read_text())
+        page.evaluate(AXE())
     # Colours on their way from one to another are neither.
     page.evaluate(
         """() => document.getAnimations().forEach((one) => {
@@ -131,7 +153,9 @@ def check_access(page: Any, where: str = "") -> None:
         })"""
     )
     found = page.evaluate(
-        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+        # Only of what is wrong the selectors are worked out, which takes longest.
+        "rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})",
+        list(rules),
     )
     wrong = [
         (
@@ -142,3 +166,36 @@ def check_access(page: Any, where: str = "") -> None:
         for one in found["violations"]
     ]
     assert not wrong, (where, wrong)
+
+
+def check_both(page: Any, where: str, first: str = "light") -> Iterator[str]:
+    """Hold the page to every rule in one theme and to those of colours in the other.
+
+    Yields the name of each theme once the page has passed in it.
+    """
+    for scheme in sorted(("dark", "light"), key=lambda scheme: scheme != first):
+        page.emulate_media(color_scheme=scheme)
+        # The page hears of it in its own time, which must not be in the middle of the check.
+        page.wait_for_function(
+            "scheme => document.documentElement.dataset.theme === scheme", arg=scheme
+        )
+        rules = EVERY_RULE if scheme == first else COLOUR_RULES
+        check_access(page, f"{where}, {scheme}", rules)
+        yield scheme
+
+
+def settle(page: Any) -> None:
+    """Wait until nothing in the page has changed for a moment."""
+    page.evaluate(
+        """() => new Promise((done) => {
+            const MOMENT_MS = 100;
+            const end = () => { seen.disconnect(); done(); };
+            const seen = new MutationObserver(() => {
+                clearTimeout(timer);
+                timer = setTimeout(end, MOMENT_MS);
+            });
+            let timer = setTimeout(end, MOMENT_MS);
+            const all = { subtree: true, childList: true, attributes: true, characterData: true };
+            seen.observe(document, all);
+        })"""
+    )

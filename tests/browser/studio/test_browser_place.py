@@ -12,7 +12,6 @@ import importlib.util
 import json
 import math
 import shutil
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +34,7 @@ from recurra.tasks.text.options import TextOptions
 from recurra.tasks.text.presets import PRESETS
 from recurra.tasks.text.settings import gather
 from recurra.tasks.text.survey import survey
-from tests.browser.conftest import _Handler, _Plain, program, run
+from tests.browser.conftest import _Handler, _Plain, one_at_a_time, program, run
 
 ROOT = Path(__file__).parents[3]
 STUDIO = ROOT / "web" / "studio"
@@ -51,16 +50,11 @@ STEADY = {**SMALL, "seed": 3, "dropout": 0.1, "schedule": "constant", "warmup": 
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, node: str) -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory, modules: list[Path], node: str) -> Path:
     """The page, built with its service worker from the sources as they are."""
-    generated = STUDIO / "src" / "generated"
-    kernel = ROOT / "src" / "recurra" / "kernel"
-    modules = [generated / f"recurra-{name}.wasm" for name in ("simd", "relaxed", "threads")]
-    newest = max(path.stat().st_mtime for path in kernel.glob("**/*.[ch]"))
-    if not all(path.exists() and path.stat().st_mtime >= newest for path in modules):
-        run(sys.executable, str(kernel / "build_wasm.py"), str(generated))
-    if not (STUDIO / "node_modules" / ".bin" / "vite").exists():
-        run(program("npm"), "ci", "--quiet", cwd=STUDIO)
+    with one_at_a_time():
+        if not (STUDIO / "node_modules" / ".bin" / "vite").exists():
+            run(program("npm"), "ci", "--quiet", cwd=STUDIO)
     folder = tmp_path_factory.mktemp("site")
     vite = STUDIO / "node_modules" / "vite" / "bin" / "vite.js"
     config = STUDIO / "tests" / "browser-place.config.ts"

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.studio.screens import Desk, built, check_access, desk, page
+from tests.browser.studio.screens import Desk, built, check_both, desk, page
 from tests.browser.studio.test_looks import run_id
 from tests.browser.studio.test_music import tunes, tunes_id
 from tests.browser.studio.test_series import models
@@ -172,6 +172,7 @@ def answer(page: Any, path: str, how: str, run: dict[str, Any]) -> None:
     page.route(re.compile(rf"/api/[^?]*(?<={re.escape(path)})(\?.*)?$"), instead)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("screen", STATES)
 def test_every_state_is_accessible_in_both_colours(
     page: Any, desk: Desk, ids: dict[str, str], screen: str
@@ -185,13 +186,8 @@ def test_every_state_is_accessible_in_both_colours(
         for name in state.press:
             page.get_by_role("button", name=name, exact=True).first.click()
         page.locator(state.sign).first.wait_for()
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)
-            # The page hears of it in its own time, which must not be in the middle of the check.
-            page.wait_for_function(
-                "scheme => document.documentElement.dataset.theme === scheme", arg=scheme
-            )
-            check_access(page, f"{screen}, {state.name}, {scheme}")
+        for _ in check_both(page, f"{screen}, {state.name}"):
+            pass
         page.unroute_all()
 
 
