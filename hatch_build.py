@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,8 +19,11 @@ class RecurraBuildHook(BuildHookInterface[Any]):
     """Adds the libraries of this platform, named in the wheel's tag, and the studio's site."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        self._kernel(build_data)
-        self._site()
+        # Beside each other: npm waits for its registry while the kernel takes the processor.
+        with ThreadPoolExecutor(1) as beside:
+            site = beside.submit(self._site)
+            self._kernel(build_data)
+            site.result()
 
     def _kernel(self, build_data: dict[str, Any]) -> None:
         """Where the kernel has no build the wheel holds Python alone; other engines do the work."""
