@@ -54,6 +54,8 @@ def check_all(spec, seed=0, *, dropout=None, time=3, width=2, **batch):
 
     state = network.import_state(arrays)
     _, found, _ = network._learn(window, state, dropout, want_inputs=True)
+    # Differences are of the same loss; the gradients that come with it would take most of the time.
+    network._pull = lambda *_, **__: None
     assert set(found.params) == set(network.params)
     for name, array in network.params.items():
         assert relative_error(found.params[name], differences(loss, array)) < BOUND, name
