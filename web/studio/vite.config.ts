@@ -1,6 +1,6 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
-import { groups, ofWorkers } from "./vite/chunks.ts";
+import { ahead, groups } from "./vite/chunks.ts";
 import { lean } from "./vite/lean.ts";
 import { offline } from "./vite/offline.ts";
 import { smallPreload } from "./vite/preload.ts";
@@ -39,8 +39,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: {
       polyfill: false,
-      // A Worker has no document to preload in.
-      resolveDependencies: (_, files, { hostId }) => (ofWorkers.test(hostId) ? [] : files),
+      resolveDependencies: (_, files, { hostId }) => ahead(files, hostId),
     },
     chunkSizeWarningLimit: 200,
     rolldownOptions: {

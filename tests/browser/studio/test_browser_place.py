@@ -11,6 +11,7 @@ import http.server
 import importlib.util
 import json
 import math
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -647,9 +648,12 @@ def test_the_committed_settings_are_those_of_the_classes() -> None:
     assert spec.loader is not None
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    assert tool.TARGET.read_text(encoding="utf-8") == tool.text(), (
-        "run: python tools/web_options.py"
-    )
+    for path, text in tool.texts().items():
+        assert path.read_text(encoding="utf-8") == text, "run: python tools/web_options.py"
+    shown = (STUDIO / "src" / "screens" / "train" / "settings.ts").read_text(encoding="utf-8")
+    first = re.search(r"FIRST = (\[.*?\])", shown, re.DOTALL)
+    assert first is not None
+    assert set(tool.FIRST) == {*json.loads(first[1]), "temperature"}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ const TESTS = {
   shared:
     `${kernel}(?:errors|features|options)\\.|/(?:comlink|idb)/|` +
     `${alone}(?:(?:database|entries|plan|quota|settings|start-worker)|training/channel|work/errors)\\.`,
-  alone: `${alone}(?:corpora|index|models|options|runs)\\.`,
+  alone: `${alone}(?:corpora|models|open|options|runs)\\.`,
   worker:
     `${kernel}[\\w-]+\\.ts|` +
     `${alone}(?:kernel|place\\.worker|reading|training/\\w+|work/(?:copies|describe|models|survey|work|writing))\\.ts`,
@@ -29,8 +29,13 @@ const TESTS = {
     "/write/(?:takes|address|kept|settings)",
 };
 
-/** The scripts, by what they are called once built, that Workers run. */
-export const ofWorkers = /\/worker-[^/]*$/;
+const OF_PAGE = /\/(?:page|preload)-[^/]*$/;
+
+/** Return which of the scripts that an import in `host` needs are loaded ahead, beside it. */
+export function ahead(scripts: string[], host: string): string[] {
+  // A Worker has no document to do it in, and what a part of a screen needs came with the screen.
+  return OF_PAGE.test(host) ? scripts.filter((script) => !OF_PAGE.test(script)) : [];
+}
 
 export const groups = Object.entries(TESTS).map(([name, test], n, all) => ({
   name,

@@ -9,6 +9,8 @@ const HELPER = `
 const links = {};
 const link = (href) =>
   (links[href] ??= new Promise((resolve, reject) => {
+    // The page's own stands in the document.
+    if ([...document.styleSheets].some((sheet) => sheet.href === href)) return resolve();
     const made = document.createElement("link");
     const style = href.endsWith("css");
     made.rel = style ? "stylesheet" : "modulepreload";

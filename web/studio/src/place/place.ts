@@ -123,8 +123,11 @@ export interface Models {
 export interface Place {
   readonly kind: "computer" | "browser";
   facts(): Promise<PlaceFacts>;
-  /** Every setting that a person can make here, from the option classes' JSON schema. */
-  options(kind?: string): Promise<OptionGroup[]>;
+  /**
+   * Every setting that a person can make here, from the option classes' JSON schema. What is not shown
+   * at once may lack the words of what it means, unless `all` are asked for.
+   */
+  options(kind?: string, all?: boolean): Promise<OptionGroup[]>;
   /** The named sets of settings, the smallest first. */
   presets(kind?: string): Promise<Preset[]>;
   corpora: Corpora;

@@ -1,7 +1,7 @@
 /**
  * Every setting of a training, sorted into its class over those of a preset, as
  * tasks/text/settings.py does it. Names, defaults, bounds and help come from the option classes, by
- * way of options.json (tools/web_options.py writes it).
+ * way of options.json and meanings.json (tools/web_options.py writes them).
  */
 
 import { configError } from "../../../../kernel/src/errors.ts";
@@ -53,10 +53,22 @@ const ENGINE =
 /** Choices that this place has, where it has not all of them. */
 const CHOICES: Record<string, string[]> = { vocabulary: ["characters", "bytes"] };
 
-/** Return the groups of settings as a form shows them. */
-export function optionGroups(): OptionGroup[] {
+/**
+ * Return the groups of settings as a form shows them; with `all`, what each means, where it else is
+ * told only for what a form shows at once.
+ */
+export async function optionGroups(all: boolean): Promise<OptionGroup[]> {
+  const meanings: Record<string, Record<string, string>> = all
+    ? (await import("./meanings.json")).default
+    : {};
   return GROUPS.map(({ name, title, schema }) => {
-    const fields = Object.entries(schema.properties);
+    const described = Object.entries(meanings[name] ?? {}).map(
+      ([field, description]): [string, OptionField] => [
+        field,
+        { ...schema.properties[field], description },
+      ],
+    );
+    const fields = Object.entries({ ...schema.properties, ...Object.fromEntries(described) });
     const properties = Object.fromEntries(
       fields.map(([field, how]) => [
         field,

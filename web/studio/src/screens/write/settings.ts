@@ -1,5 +1,6 @@
 /** The settings of the Write screen, and how the page's address holds them. */
 
+import type { OptionField, OptionGroup } from "../../place/types.ts";
 import { type Address, numberOf } from "./address.ts";
 import type { Rules } from "./takes.ts";
 
@@ -24,6 +25,10 @@ export interface Settings {
   colours: boolean;
   strip: boolean;
 }
+
+/** Return what a place says of the rules of drawing. */
+export const samplingOf = (groups: OptionGroup[]): Record<string, OptionField> =>
+  groups.find(({ name }) => name === "sampling")?.schema.properties ?? {};
 
 /** A beginning longer than this does not fit into an address that every browser takes. */
 export const LONGEST_PRIME = 4000;
