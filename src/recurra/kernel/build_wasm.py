@@ -35,25 +35,25 @@ CPUS = {
     "relaxed": f"{_BASE}+relaxed_simd",
     "threads": f"{_BASE}+relaxed_simd+atomics",
 }
+ZIG = (sys.executable, "-m", "ziglang")
 TARGET = ("-target", "wasm32-freestanding")
 FLAGS = (
     "-std=gnu11", "-g0", "-DRECURRA_FLOAT32_ONLY", "-ffreestanding", "-fvisibility=hidden",
     "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra",
 )  # fmt: skip
 LINK = (
-    "-O3", "-s", "-nostdlib", "-Wl,--no-entry", "-Wl,--import-memory",
-    f"-Wl,-z,stack-size={STACK_BYTES}", "-Wl,--export=__heap_base", "-Wl,--export=__stack_pointer",
+    "-O3", "--strip-all", "--compress-relocations", "--no-entry", "--import-memory",
+    "-z", f"stack-size={STACK_BYTES}", "--export=__heap_base", "--export=__stack_pointer",
 )  # fmt: skip
-HOT = {
-    "products", "step", "layer", "backward", "gradients", "head", "head_gradients", "generate",
-    "sampling",
-}  # fmt: skip
+HOT = {"products", "step", "layer", "backward", "gradients", "head", "head_gradients", "sampling"}
 """Where training and writing spend their time. The others are compiled to be small: a page loads
 them all."""
-UNROLLED = {"products", "step", "head", "generate", "sampling"}
+UNROLLED = {"products", "step"}
 """Where the compiler's own unrolling pays. Elsewhere the loops that count are vectors already, and
 the others only grow by it."""
 AS_WRITTEN = ("-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops")
+INLINED = HOT | {"norm", "optimiser"}
+"""Where a function may be compiled into those that call it, beyond those that the sources say."""
 
 
 def build(folder: Path, names: tuple[str, ...] = tuple(CPUS)) -> list[Path]:
@@ -76,11 +76,11 @@ def _compile(name: str, folder: Path) -> Path:
         sources.append(SOURCES / "wasm" / "threads.c")
         functions.append("recurra_pool_serve")
         most = MEMORY_PAGES["threads"] << 16
-        link += ["-Wl,--shared-memory", f"-Wl,--max-memory={most}"]
+        link += ["--shared-memory", f"--max-memory={most}"]
     sources += [SOURCES / "wasm" / "freestanding.c", SOURCES / "wasm" / "random.c"]
     functions.append("recurra_words")
-    link += [f"-Wl,--export={function}" for function in dict.fromkeys(functions)]
-    compiler = [sys.executable, "-m", "ziglang", "cc", *TARGET, f"-mcpu={CPUS[name]}"]
+    link += [f"--export={function}" for function in dict.fromkeys(functions)]
+    compiler = [*ZIG, "cc", *TARGET, f"-mcpu={CPUS[name]}"]
     # Written aside first: a server or a test may be reading the module.
     aside = module.with_suffix(f".{os.getpid()}.new")
     with tempfile.TemporaryDirectory() as made:
@@ -89,9 +89,11 @@ def _compile(name: str, folder: Path) -> Path:
             into = str(Path(made, f"{len(objects)}-{source.stem}.o"))
             effort = ["-O3" if source.stem in HOT else "-Os"]
             effort += () if source.stem in UNROLLED else AS_WRITTEN
+            effort += () if source.stem in INLINED else ("-fno-inline-functions",)
             _run(name, [*compiler, *FLAGS, *effort, "-c", str(source), "-o", into])
             objects.append(into)
-        _run(name, [*compiler, *link, *objects, "-o", str(aside)])
+        # The linker itself: `zig cc` does not pass all that it knows on.
+        _run(name, [*ZIG, "wasm-ld", *link, *objects, "-o", str(aside)])
     os.replace(aside, module)
     return module
 
