@@ -4,6 +4,7 @@ import { ahead, groups } from "./vite/chunks.ts";
 import { lean } from "./vite/lean.ts";
 import { offline } from "./vite/offline.ts";
 import { smallPreload } from "./vite/preload.ts";
+import { smaller } from "./vite/smaller.ts";
 import { sharedWorkers } from "./vite/shared-workers.ts";
 
 // RECURRA_STUDIO is the address of a running `recurra studio`, with its token, to develop against.
@@ -28,6 +29,7 @@ export default defineConfig({
     lean(),
     smallPreload(),
     sharedWorkers(),
+    smaller(),
     offline("index.html", `${import.meta.dirname}/public`),
   ],
   worker: { format: "es" },
