@@ -606,6 +606,22 @@ def test_training_takes_bfloat16_only_where_it_gains(monkeypatch, offered, produ
         library._load.cache_clear()
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_training_is_validated_in_the_precision_that_it_learns_in(precision, rng):
+    spec = make_spec(sizes=(32,))
+    params = {name: array / 3 for name, array in random_params(spec, rng).items()}
+    window = random_batch(spec, rng, 9, 40)
+    trained = native(spec, params, OptimiserOptions(), precision=precision)
+    report, _, _ = trained.evaluate(window, trained.zero_state(40))
+    same = native(spec, params, precision=precision)
+    wanted, _, _ = same.evaluate(window, same.zero_state(40))
+    assert report.loss_nats == wanted.loss_nats
+    whole = native(spec, params)
+    exact, _, _ = whole.evaluate(window, whole.zero_state(40))
+    assert (report.loss_nats == exact.loss_nats) == (precision == "float32")
+    close(report.loss_nats, exact.loss_nats, "bfloat16")
+
+
 def test_what_it_does_not_compute_is_said():
     engine = NativeEngine(EngineOptions(device="cuda"))
     assert "on the CPU, not on cuda" in engine.available()

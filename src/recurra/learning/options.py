@@ -67,7 +67,7 @@ class TrainOptions(Options):
     )  # fmt: skip
     validate_every: int | None = knob(
         None, "steps between two looks at the held-out text; automatic: about 20 a run and at "
-        "most a tenth of the time; 0 never looks", low=0, unit="steps", advanced=True,
+        "most a twentieth of the time; 0 never looks", low=0, unit="steps", advanced=True,
     )  # fmt: skip
     sample_every: int | None = knob(
         None, "steps between two samples; automatic: about 10 a run; 0 never samples",

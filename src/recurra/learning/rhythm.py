@@ -14,7 +14,7 @@ from recurra.core.errors import ConfigError
 from recurra.learning.options import TrainOptions
 
 VALIDATIONS = 20
-VALIDATION_SHARE = 0.1
+VALIDATION_SHARE = 0.05
 """At most this share of the time goes into validation."""
 EVALUATION_COST = 1 / 3
 """Cost of reading a token against learning from it: forward alone, against forward and backward."""

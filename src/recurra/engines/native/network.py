@@ -60,6 +60,7 @@ class NativeNetwork:
         threads: int,
         learns_in: str = "float32",
         runs_in: str = "float32",
+        scores_in: str = "float32",
         draws_in: str = "float32",
     ) -> None:
         check_parameters(spec, {name: array.shape for name, array in params.items()})
@@ -71,7 +72,7 @@ class NativeNetwork:
         self._threads = threads
         # Of the factors of products. Each precision has packed weights of its own.
         self.precisions = {
-            TRAIN: learns_in, FORWARD: runs_in, EVALUATE: runs_in, GENERATE: draws_in
+            TRAIN: learns_in, FORWARD: runs_in, EVALUATE: scores_in, GENERATE: draws_in
         }  # fmt: skip
         cell = spec.stack.cell
         self._splits = kernel.splits and not (cell.layer_norm or cell.full_gate_recurrence)

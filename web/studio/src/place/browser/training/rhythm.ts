@@ -4,7 +4,7 @@ import type { TrainSettings } from "../settings.ts";
 
 const VALIDATIONS = 20;
 /** At most this share of the time goes into validation, and reading a token costs that of learning. */
-const VALIDATION_SHARE = 0.1;
+const VALIDATION_SHARE = 0.05;
 const EVALUATION_COST = 1 / 3;
 const SAMPLINGS = 10;
 const SAMPLING_SHARE = 0.05;
