@@ -91,17 +91,30 @@ INLINE void tiles_tall(
         tiles_tall_split(a, a_row, b, depth * LANES, steps);
         return;
     }
+    if (!steps) return;
+    /* Each tile of factors is read for the next step right after its last product of this one. */
     const float *below = a + TILE * a_row;
-    for (i64 k = 0; k < steps; k++, a += TILE, below += TILE, b += TILE * b_row) {
-        _tile_loadd(6, b, b_row * 4);
-        _tile_loadd(4, a, a_row * 4);
+    _tile_loadd(6, b, b_row * 4);
+    _tile_loadd(4, a, a_row * 4);
+    _tile_loadd(7, b + LANES, b_row * 4);
+    _tile_loadd(5, below, a_row * 4);
+    for (i64 k = 1; k < steps; k++) {
+        a += TILE;
+        below += TILE;
+        b += TILE * b_row;
         _tile_dpbf16ps(0, 4, 6);
-        _tile_loadd(7, b + LANES, b_row * 4);
         _tile_dpbf16ps(1, 4, 7);
-        _tile_loadd(5, below, a_row * 4);
+        _tile_loadd(4, a, a_row * 4);
         _tile_dpbf16ps(2, 5, 6);
+        _tile_loadd(6, b, b_row * 4);
         _tile_dpbf16ps(3, 5, 7);
+        _tile_loadd(7, b + LANES, b_row * 4);
+        _tile_loadd(5, below, a_row * 4);
     }
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
 }
 
 /* One step of tile 4 with `vectors` vectors: tiles 0 to 3. */
