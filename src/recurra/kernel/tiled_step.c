@@ -74,13 +74,19 @@ INLINE void tiled_step_of(const Step *s, const int kind, int flags, i64 count)
 {
     i64 u0 = count == 1 ? s->u0 : 0, u1 = count == 1 ? s->u1 : s->l->blocks;
     i64 row = s->t * s->w->batch + s->b0;
-    for (i64 n = 0; n < u1 - u0; n++) {
-        i64 u = u0 + nth_block(s, n, u1 - u0);
-        for (i64 first = 0, some = 0; first < count; first += some) {
-            i64 left = count - first;
-            some = left >= 2 * TILE ? 2 * TILE : least(left, TILE);
-            if (flags) tiled_rows(s, flags, kind, u, row + first, (int)some);
-            else tiled_rows(s, 0, kind, u, row + first, (int)some);
+    /* Over a window, sequences whose inputs and states the first cache holds meet all unit blocks in
+     * turn; while writing, unit blocks meet all sequences. */
+    i64 numbers = s->l->stride + (s->x ? s->l->ih.stride : 0);
+    i64 together = kind == HALF && numbers <= 512 && s->w->time > 1 ? 2 * TILE : count;
+    for (i64 from = 0; from < count; from += together) {
+        i64 to = least(count, from + together);
+        for (i64 n = 0; n < u1 - u0; n++) {
+            i64 u = u0 + nth_block(s, n, u1 - u0);
+            for (i64 first = from, some = 0; first < to; first += some) {
+                some = to - first >= 2 * TILE ? 2 * TILE : least(to - first, TILE);
+                if (flags) tiled_rows(s, flags, kind, u, row + first, (int)some);
+                else tiled_rows(s, 0, kind, u, row + first, (int)some);
+            }
         }
     }
 }
