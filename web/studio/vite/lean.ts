@@ -22,6 +22,15 @@ const CHANGES: readonly Change[] = [
     ],
   },
   {
+    // The page's frame has no boundary round it that could show anything: what fails is thrown.
+    of: /\/svelte\/src\/internal\/client\/render\.js$/,
+    words: [
+      [/import \{ boundary \} from '[^']+';/, "import { branch } from './reactivity/effects.js';"],
+      [/boundary\(\s[^]*?\{\s*pending: \(\) => \{\}\s*\},\s*\(anchor_node\) =>/, "branch(() =>"],
+      [/\},\s*transformError\s*\);/, "});"],
+    ],
+  },
+  {
     // Nothing is rendered before it comes here.
     of: /\/svelte\/src\/internal\/client\/dom\/hydration\.js$/,
     words: [
