@@ -101,15 +101,15 @@ def test_a_validation_reads_no_further_than_the_last_forecast_it_asks_for(option
 
 def test_validations_of_many_series_are_as_far_apart_as_their_share_of_the_time_allows():
     data = panel(names=tuple(f"s{n}" for n in range(100)), length=60)
-    settings = gather({**QUICK, "horizon": 6, "season": 12, "batch_size": 1, "steps": 800})
+    settings = gather({**QUICK, "horizon": 6, "season": 12, "batch_size": 1, "steps": 1200})
     training = prepare(data, settings)
     held_out = sum(window.tokens for window in training.task.validation())
     seen = []
     training.run(listeners=[lambda event: seen.append(event)])
     at = [event.step for event in seen if isinstance(event, Validated)]
-    # Reading costs a third of learning: at most a tenth of the time, and a last one at the end.
-    apart = math.ceil(held_out / 3 / (0.1 * QUICK["window"]))
-    assert at == [*range(apart, 800, apart), 800]
+    # Reading costs a third of learning: at most a twentieth of the time, and a last one at the end.
+    apart = math.ceil(held_out / 3 / (0.05 * QUICK["window"]))
+    assert at == [*range(apart, 1200, apart), 1200]
     assert len(at) < 20
 
 
