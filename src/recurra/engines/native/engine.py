@@ -86,7 +86,7 @@ class NativeEngine:
             threads=self._threads(),
             learns_in=learns_in,
             runs_in=runs_in,
-            # What learns is validated as it learns: a tenth of its time otherwise goes there.
+            # What learns is validated as it learns: float32 would take three times as long.
             scores_in=learns_in if optimiser and runs_in == "float32" else runs_in,
             draws_in=asked if small else "float32",
         )
