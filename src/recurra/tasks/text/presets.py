@@ -87,7 +87,7 @@ PRESETS: dict[str, Preset] = {
             "sizes": (256, 256),
             "embedding": 64,
             "batch_size": 32,
-            "window": 64,
+            "window": 48,
             "learning_rate": 8e-3,
             "seconds": 180.0,
         },
