@@ -111,6 +111,30 @@ def test_a_table_is_brought_and_trained(page: Any, desk: Desk) -> None:
     expect(page.get_by_role("img", name="north: ")).to_be_visible()
 
 
+def test_a_file_brought_while_the_list_is_on_its_way_stays_chosen(page: Any, desk: Desk) -> None:
+    held = []
+
+    def hold(route: Any) -> None:
+        """Answer the first question of the page late, with what was there when it was asked."""
+        if route.request.method == "GET" and not held:
+            held.append((route, route.fetch()))
+        else:
+            route.continue_()
+
+    page.route(re.compile(r"/api/data\?kind=series"), hold)
+    page.goto("about:blank")
+    page.goto(desk.address("forecast", "data=example-visitors"))
+    page.locator("input[type=file]").set_input_files(
+        {"name": "late.csv", "mimeType": "text/csv", "buffer": TABLE.encode()}
+    )
+    expect(page.get_by_role("radio", name=re.compile("^late"))).to_be_checked()
+    [(route, answer)] = held
+    route.fulfill(response=answer)
+    page.wait_for_timeout(300)
+    expect(page.get_by_role("radio", name=re.compile("^late"))).to_be_checked()
+    expect(page.get_by_text("2 series, 168 values, every day")).to_be_visible()
+
+
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A made-up set of series in the registry; returns where its file has to be."""
