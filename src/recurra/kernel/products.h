@@ -39,23 +39,51 @@ INLINE vf byte_sum(vf sum, float a_step, vf b_step, vf start)
     return madd(__builtin_convertvector((vi)sum, vf), b_step * a_step, start);
 }
 
+/* One step of depth. */
+INLINE void tile_step(const int kind, const int rows, const int vectors, const float *a, i64 a_row,
+                      const float *b, vf acc[TILE_ROWS][4])
+{
+    vf w[4];
+    UNROLL for (int j = 0; j < vectors; j++) w[j] = load(b + j * LANES);
+    UNROLL for (int m = 0; m < rows; m++) {
+        vf x = splat(a[m * a_row]);
+        UNROLL for (int j = 0; j < vectors; j++) {
+            acc[m][j] = tile_multiply_add(kind, x, w[j], acc[m][j]);
+        }
+    }
+}
+
 /* The inner loop: acc[m][j] += a[m, k] * b[k, j]. Inlined with constant rows and vectors. */
 INLINE void tile_steps(
     const int kind, const int rows, const int vectors, const float *a, i64 a_row, i64 a_k,
     const float *b, i64 b_row, i64 depth, vf acc[TILE_ROWS][4])
 {
-    for (i64 k = 0; k < depth; k++) {
-        vf w[4];
-        UNROLL for (int j = 0; j < vectors; j++) w[j] = load(b + j * LANES);
-        UNROLL for (int m = 0; m < rows; m++) {
-            vf x = splat(a[m * a_row]);
-            UNROLL for (int j = 0; j < vectors; j++) {
-                acc[m][j] = tile_multiply_add(kind, x, w[j], acc[m][j]);
-            }
+#if !defined(__wasm__)
+    /* What counts addresses would take turns of the ports that multiply: four steps share it. */
+    for (; depth >= 4; depth -= 4, a += 4 * a_k, b += 4 * b_row) {
+        UNROLL for (int q = 0; q < 4; q++) {
+            tile_step(kind, rows, vectors, a + q * a_k, a_row, b + q * b_row, acc);
         }
-        a += a_k;
-        b += b_row;
     }
+#endif
+    for (; depth > 0; depth--, a += a_k, b += b_row) {
+        tile_step(kind, rows, vectors, a, a_row, b, acc);
+    }
+}
+
+/* The same with panels of weights, while lines from `ahead` on are fetched into the second cache, one
+ * a step. */
+INLINE void tile_steps_ahead(
+    const int kind, const int rows, const float *a, i64 a_row, const float *b, i64 depth,
+    const float *ahead, vf acc[TILE_ROWS][4])
+{
+    for (; depth >= 4; depth -= 4, a += 4, b += 4 * PANEL, ahead += 4 * FETCHED) {
+        UNROLL for (int q = 0; q < 4; q++) {
+            prefetch_second(ahead + q * FETCHED);
+            tile_step(kind, rows, 4, a + q, a_row, b + q * PANEL, acc);
+        }
+    }
+    tile_steps(kind, rows, 4, a, a_row, 1, b, PANEL, depth, acc);
 }
 
 /* Run CALL(rows) with a constant number of rows, for groups of nearly equal size. `first` is the

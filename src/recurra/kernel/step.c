@@ -50,6 +50,27 @@ INLINE void start_byte_sums(const Window *w, const Matrix *m, i64 u, vf sum[4])
     UNROLL for (int j = 0; j < 4; j++) sum[j] = load(offset + j * LANES);
 }
 
+enum { FAR_WORDS = 100000 }; /* in a matrix: what is smaller is in the second cache */
+
+/* acc += the product of some sequences, from b0 + first, with unit block s->u of a matrix. Others wait
+ * to meet the same weights, and meanwhile those of the next block come: the first of them fetch it, a
+ * part each. */
+INLINE void fused_product(const Step *s, const Matrix *m, const int kind, const int rows,
+                          const float *a, i64 first, vf acc[TILE_ROWS][4])
+{
+    i64 depth = words(m->width, kind), a_row = words(m->stride, kind), panel = depth * PANEL;
+    const float *b = s->w->packed + m->ahead + s->u * panel;
+    a += (s->t * s->w->batch + s->b0 + first) * a_row;
+#if !defined(__wasm__)
+    i64 part = first / TILE_ROWS * depth * FETCHED;
+    if (part < panel && panel * s->l->blocks > FAR_WORDS) {
+        tile_steps_ahead(kind, rows, a, a_row, b, depth, b + (s->down ? -panel : panel) + part, acc);
+        return;
+    }
+#endif
+    tile_steps(kind, rows, 4, a, a_row, 1, b, PANEL, depth, acc);
+}
+
 /* Gates and state of `rows` sequences of a step, from b0 + first, for one unit block. */
 INLINE void fused_rows(
     const Step *s, const int flags, const int kind, const int rows, i64 first)
@@ -57,23 +78,15 @@ INLINE void fused_rows(
     const Window *w = s->w;
     const Layer *l = s->l;
     i64 row = s->t * w->batch + s->b0 + first;
-    i64 depth = words(l->units, kind), stride = words(l->stride, kind);
-    const float *h = state_of(s->tape, kind) + row * stride;
-    const float *b = w->packed + l->hh.ahead + s->u * depth * PANEL;
     vf acc[TILE_ROWS][4];
     UNROLL for (int m = 0; m < rows; m++) {
         if (kind == BYTE) start_byte_sums(w, &l->hh, s->u, acc[m]);
         else start_row(s, s->u, row + m, acc[m]);
     }
-    if (s->x && kind != BYTE) {
-        i64 width = words(l->ih.width, kind), x_row = words(l->ih.stride, kind);
-        tile_steps(kind, rows, 4, s->x + row * x_row, x_row, 1,
-                   w->packed + l->ih.ahead + s->u * width * PANEL, PANEL, width, acc);
-    }
-    tile_steps(kind, rows, 4, h, stride, 1, b, PANEL, depth, acc);
+    if (s->x && kind != BYTE) fused_product(s, &l->ih, kind, rows, s->x, first, acc);
+    fused_product(s, &l->hh, kind, rows, state_of(s->tape, kind), first, acc);
     if (flags & CELL_FULL_GATE_RECURRENCE) {
-        tile_steps(FULL, rows, 4, s->tape->gates_in + row * l->gg.stride, l->gg.stride, 1,
-                   w->packed + l->gg.ahead + s->u * l->gg.width * PANEL, PANEL, l->gg.width, acc);
+        fused_product(s, &l->gg, FULL, rows, s->tape->gates_in, first, acc);
     }
     UNROLL for (int m = 0; m < rows; m++) {
         if (kind == BYTE) {
