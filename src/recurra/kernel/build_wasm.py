@@ -52,6 +52,8 @@ UNROLLED = {"products", "step"}
 """Where the compiler's own unrolling pays. Elsewhere the loops that count are vectors already, and
 the others only grow by it."""
 AS_WRITTEN = ("-fno-vectorize", "-fno-slp-vectorize", "-fno-unroll-loops")
+UNASKED = {"recurra_processor", "recurra_state_size", "recurra_function"}
+"""What of recurra.h no page asks for: the linker leaves it out."""
 INLINED = HOT | {"norm", "optimiser"}
 """Where a function may be compiled into those that call it, beyond those that the sources say."""
 
@@ -79,7 +81,8 @@ def _compile(name: str, folder: Path) -> Path:
         link += ["--shared-memory", f"--max-memory={most}"]
     sources += [SOURCES / "wasm" / "freestanding.c", SOURCES / "wasm" / "random.c"]
     functions.append("recurra_words")
-    link += [f"--export={function}" for function in dict.fromkeys(functions)]
+    wanted = [function for function in dict.fromkeys(functions) if function not in UNASKED]
+    link += [f"--export={function}" for function in wanted]
     compiler = [*ZIG, "cc", *TARGET, f"-mcpu={CPUS[name]}"]
     # Written aside first: a server or a test may be reading the module.
     aside = module.with_suffix(f".{os.getpid()}.new")

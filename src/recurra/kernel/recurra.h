@@ -20,9 +20,7 @@
 
 #define RECURRA_ABI 1
 
-#if defined(__wasm__)
-#define RECURRA_PUBLIC __attribute__((visibility("default"), used))
-#elif defined(_WIN32)
+#if defined(_WIN32)
 #define RECURRA_PUBLIC __declspec(dllexport)
 #else
 #define RECURRA_PUBLIC __attribute__((visibility("default")))

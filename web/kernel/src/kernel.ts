@@ -17,13 +17,11 @@ interface Exports {
   recurra_lanes(): bigint;
   recurra_parameters(description: number, length: bigint, table: number): bigint;
   recurra_packed_size(description: number, length: bigint): bigint;
-  recurra_state_size(description: number, length: bigint, batch: bigint): bigint;
   recurra_workspace_size(job: number): bigint;
   recurra_run(job: number): bigint;
   recurra_pool_size(threads: bigint): bigint;
   recurra_pool_start(memory: number, threads: bigint): bigint;
   recurra_pool_stop(memory: number): void;
-  recurra_function(which: bigint, x: number, y: number, count: bigint): bigint;
   recurra_words(
     seed: bigint,
     stream: bigint,
