@@ -10,8 +10,8 @@ const alone = /\/place\/browser\//.source;
 const TESTS = {
   // Of the page and of Workers, which must not get the page with it.
   preload: "vite/preload-helper",
-  // The page itself and what all screens share, Svelte included.
-  page: "/src/(?:design|app)/|/src/main\\.ts|/state/(?:load|format)",
+  // The page itself, the screen that it opens on, and what all screens share, Svelte included.
+  page: "/src/(?:design|app)/|/src/main\\.ts|/state/(?:load|format)|/screens/corpus/",
   // The place in the browser: what page and Workers share, then the page's own part and theirs.
   shared:
     `${kernel}(?:errors|features|options)\\.|/(?:comlink|idb)/|` +
@@ -20,13 +20,12 @@ const TESTS = {
   worker:
     `${kernel}[\\w-]+\\.ts|` +
     `${alone}(?:kernel|place\\.worker|reading|training/\\w+|work/(?:copies|describe|models|survey|work|writing))\\.ts`,
-  // A training as it is set and watched, of texts and of other kinds.
+  // What screens of several kinds have: a training as it is set and watched, and what they draw with.
   training:
-    "/canvas/(?:line-plot|axis)|/state/|/train/(?:Curves|Samples|SettingField|settings|plot)",
-  // Texts as they are drawn, in Write and Inside.
-  text:
-    "/canvas/(?:text-view|row|layout|ColouredText|numbers|scales|theme|Legend)|" +
-    "/write/(?:takes|address|kept|settings)",
+    "/canvas/(?:line-plot|axis|scales|theme|numbers|Legend|canvas)|/state/|" +
+    "/train/(?:Curves|Samples|SettingField|settings|plot)|/write/(?:address|kept|settings)",
+  // Texts as they are drawn, in Train and Write and in Inside.
+  text: "/canvas/(?:text-view|row|layout|ColouredText)|/write/takes",
 };
 
 const OF_PAGE = /\/(?:page|preload)-[^/]*$/;

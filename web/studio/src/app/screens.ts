@@ -2,6 +2,7 @@
 
 import type { Component } from "svelte";
 import type { IconName } from "../design/Icon.svelte";
+import Corpus from "../screens/corpus/Corpus.svelte";
 
 interface ScreenFacts {
   title: string;
@@ -16,19 +17,20 @@ export const SCREENS = {
     title: "Corpus",
     icon: "corpus",
     group: "text",
-    load: () => import("../screens/corpus/Corpus.svelte"),
+    // The page opens on it: it comes with the page.
+    load: () => Promise.resolve({ default: Corpus }),
   },
   train: {
     title: "Train",
     icon: "train",
     group: "text",
-    load: () => import("../screens/train/Train.svelte"),
+    load: () => import("../screens/texts.ts").then(({ Train }) => ({ default: Train })),
   },
   write: {
     title: "Write",
     icon: "write",
     group: "text",
-    load: () => import("../screens/write/Write.svelte"),
+    load: () => import("../screens/texts.ts").then(({ Write }) => ({ default: Write })),
   },
   inside: {
     title: "Inside",
