@@ -59,26 +59,77 @@ INLINE const float *panel_vector(const int kind, const float *b, i64 depth, i64 
 enum { SPLIT_PRODUCTS = 6 };
 static const int PART_OF_A[] = {0, 0, 1, 1, 2, 0}, PART_OF_B[] = {2, 1, 1, 0, 0, 0};
 
-INLINE void tiles_tall_split(
-    const float *a, i64 a_row, const float *b, i64 b_vector, i64 steps)
+/* 32 rows, tiles 4 above 5, by two vectors, tiles 6 and 7: onto tiles 0 and 1 above 2 and 3. What
+ * changes next is read right after its last product, while the other products run: rows, vectors,
+ * both, or nothing. */
+INLINE void tall_then_a(const float *a, const float *below, i64 a_row)
+{
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(4, a, a_row * 4);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+    _tile_loadd(5, below, a_row * 4);
+}
+
+INLINE void tall_then_b(const float *b, i64 b_vector)
+{
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_loadd(6, b, LANES * 4);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(3, 5, 7);
+    _tile_loadd(7, b + b_vector, LANES * 4);
+}
+
+INLINE void tall_then_both(const float *a, const float *below, i64 a_row, const float *b,
+                           const float *b_right, i64 b_row)
+{
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_loadd(4, a, a_row * 4);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_loadd(6, b, b_row * 4);
+    _tile_dpbf16ps(3, 5, 7);
+    _tile_loadd(7, b_right, b_row * 4);
+    _tile_loadd(5, below, a_row * 4);
+}
+
+/* What the first of them multiplies. */
+INLINE void tall_factors(const float *a, const float *below, i64 a_row, const float *b,
+                         const float *b_right, i64 b_row)
+{
+    _tile_loadd(6, b, b_row * 4);
+    _tile_loadd(4, a, a_row * 4);
+    _tile_loadd(7, b_right, b_row * 4);
+    _tile_loadd(5, below, a_row * 4);
+}
+
+INLINE void tall_last(void)
+{
+    _tile_dpbf16ps(0, 4, 6);
+    _tile_dpbf16ps(1, 4, 7);
+    _tile_dpbf16ps(2, 5, 6);
+    _tile_dpbf16ps(3, 5, 7);
+}
+
+INLINE void tiles_tall_split(const float *a, i64 a_row, const float *b, i64 b_vector, i64 steps)
 {
     const float *below = a + TILE * a_row;
-    for (i64 k = 0; k < steps; k++, a += SPLIT_WORDS, below += SPLIT_WORDS, b += SPLIT_WORDS * LANES) {
-        UNROLL for (int q = 0; q < SPLIT_PRODUCTS; q++) {
-            const float *some_b = b + PART_OF_B[q] * TILE * LANES;
-            if (q == 0 || PART_OF_B[q] != PART_OF_B[q - 1]) {
-                _tile_loadd(6, some_b, LANES * 4);
-                _tile_loadd(7, some_b + b_vector, LANES * 4);
-            }
-            if (q == 0 || PART_OF_A[q] != PART_OF_A[q - 1]) {
-                _tile_loadd(4, a + PART_OF_A[q] * TILE, a_row * 4);
-                _tile_loadd(5, below + PART_OF_A[q] * TILE, a_row * 4);
-            }
-            _tile_dpbf16ps(0, 4, 6);
-            _tile_dpbf16ps(1, 4, 7);
-            _tile_dpbf16ps(2, 5, 6);
-            _tile_dpbf16ps(3, 5, 7);
+    const i64 first_a = PART_OF_A[0] * TILE, first_b = PART_OF_B[0] * TILE * LANES;
+    tall_factors(a + first_a, below + first_a, a_row, b + first_b, b + first_b + b_vector, LANES);
+    for (i64 left = steps; left > 0; left--) {
+        UNROLL for (int q = 1; q < SPLIT_PRODUCTS; q++) {
+            i64 of_a = PART_OF_A[q] * TILE, of_b = PART_OF_B[q] * TILE * LANES;
+            if (PART_OF_B[q] == PART_OF_B[q - 1]) tall_then_a(a + of_a, below + of_a, a_row);
+            else tall_then_b(b + of_b, b_vector);
         }
+        a += SPLIT_WORDS;
+        below += SPLIT_WORDS;
+        b += SPLIT_WORDS * LANES;
+        if (left == 1) tall_last();
+        else tall_then_both(a + first_a, below + first_a, a_row, b + first_b,
+                            b + first_b + b_vector, LANES);
     }
 }
 
@@ -87,34 +138,20 @@ INLINE void tiles_tall(
     const int kind, const float *a, i64 a_row, const float *b, i64 b_row, i64 depth)
 {
     i64 steps = tile_steps_of(kind, depth);
+    if (!steps) return;
     if (kind == SPLIT) {
         tiles_tall_split(a, a_row, b, depth * LANES, steps);
         return;
     }
-    if (!steps) return;
-    /* Each tile of factors is read for the next step right after its last product of this one. */
     const float *below = a + TILE * a_row;
-    _tile_loadd(6, b, b_row * 4);
-    _tile_loadd(4, a, a_row * 4);
-    _tile_loadd(7, b + LANES, b_row * 4);
-    _tile_loadd(5, below, a_row * 4);
+    tall_factors(a, below, a_row, b, b + LANES, b_row);
     for (i64 k = 1; k < steps; k++) {
         a += TILE;
         below += TILE;
         b += TILE * b_row;
-        _tile_dpbf16ps(0, 4, 6);
-        _tile_dpbf16ps(1, 4, 7);
-        _tile_loadd(4, a, a_row * 4);
-        _tile_dpbf16ps(2, 5, 6);
-        _tile_loadd(6, b, b_row * 4);
-        _tile_dpbf16ps(3, 5, 7);
-        _tile_loadd(7, b + LANES, b_row * 4);
-        _tile_loadd(5, below, a_row * 4);
+        tall_then_both(a, below, a_row, b, b + LANES, b_row);
     }
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
+    tall_last();
 }
 
 /* One step of tile 4 with `vectors` vectors: tiles 0 to 3. */
