@@ -67,17 +67,21 @@ INLINE void tile(const Product *p, const int kind, const int rows, const int vec
 
 DEFINE(full_1, FULL, 1)
 DEFINE(full_2, FULL, 2)
+#if TILE_VECTORS == 4
 DEFINE(full_3, FULL, 3)
 DEFINE(full_4, FULL, 4)
+#endif
 #ifndef RECURRA_FLOAT32_ONLY
 DEFINE(half_1, HALF, 1)
 DEFINE(half_2, HALF, 2)
-DEFINE(half_3, HALF, 3)
-DEFINE(half_4, HALF, 4)
 DEFINE(byte_1, BYTE, 1)
 DEFINE(byte_2, BYTE, 2)
+#if TILE_VECTORS == 4
+DEFINE(half_3, HALF, 3)
+DEFINE(half_4, HALF, 4)
 DEFINE(byte_3, BYTE, 3)
 DEFINE(byte_4, BYTE, 4)
+#endif
 #endif
 
 #ifdef TILES
@@ -214,6 +218,18 @@ static void tiled_half(const Product *p, i64 rows, int vectors) { tiled(p, HALF,
 static void tiled_split(const Product *p, i64 rows, int vectors) { tiled(p, SPLIT, rows, vectors); }
 #endif
 
+/* To the columns that lie `columns` further on in the result, and `floats` in b. */
+static void move_on(Product *p, int kind, i64 floats, i64 columns)
+{
+    p->b += floats;
+    p->c += columns;
+    if (p->bias) p->bias += columns;
+    if (kind == BYTE) {
+        p->b_step += columns;
+        p->b_offset += columns;
+    }
+}
+
 void product(const Product *p, int kind, i64 rows, int vectors)
 {
 #ifdef TILES
@@ -223,27 +239,31 @@ void product(const Product *p, int kind, i64 rows, int vectors)
         return;
     }
 #endif
-    static void (*const all[][4])(const Product *, i64) = {
+    static void (*const all[][TILE_VECTORS])(const Product *, i64) = {
+#if TILE_VECTORS == 2
+        {full_1, full_2},
+        {half_1, half_2},
+        {byte_1, byte_2},
+#else
         {full_1, full_2, full_3, full_4},
 #ifndef RECURRA_FLOAT32_ONLY
         {half_1, half_2, half_3, half_4},
         {byte_1, byte_2, byte_3, byte_4},
 #endif
+#endif
     };
-    all[KIND(kind)][vectors - 1](p, rows);
+    Product some = *p;
+    for (; vectors > 0; vectors -= TILE_VECTORS) {
+        all[KIND(kind)][least(vectors, TILE_VECTORS) - 1](&some, rows);
+        move_on(&some, kind, TILE_VECTORS * LANES, TILE_VECTORS * LANES);
+    }
 }
 
 /* One row, two panels side by side: a single panel's few sums would wait for each other. */
 INLINE void single_pair(const Product *p, const int kind, const int vectors)
 {
     Product q = *p;
-    q.b += p->depth * PANEL;
-    q.c += PANEL;
-    if (q.bias) q.bias += PANEL;
-    if (kind == BYTE) {
-        q.b_step += PANEL;
-        q.b_offset += PANEL;
-    }
+    move_on(&q, kind, p->depth * PANEL, PANEL);
     vf acc[2][4];
     UNROLL for (int j = 0; j < 4; j++) acc[0][j] = first_sum(p, kind, p->c, j);
     UNROLL for (int j = 0; j < vectors; j++) acc[1][j] = first_sum(&q, kind, q.c, j);
@@ -300,13 +320,7 @@ void product_panels(const Product *p, int kind, i64 rows, i64 columns)
             product(&panel, kind, rows, vectors);
         }
         i64 width = (panels - 1) * PANEL + vectors * LANES;
-        panel.b += p->blocks * p->depth * width;
-        panel.c += panels * PANEL;
-        if (panel.bias) panel.bias += panels * PANEL;
-        if (kind == BYTE) {
-            panel.b_step += panels * PANEL;
-            panel.b_offset += panels * PANEL;
-        }
+        move_on(&panel, kind, p->blocks * p->depth * width, panels * PANEL);
         done += panels * PANEL;
     }
 }

@@ -1,5 +1,5 @@
 /* Matrix products in register tiles. Every product of the kernel is made here: TILE_ROWS rows by up
- * to four vectors of the result stay in registers while the depth runs by.
+ * to TILE_VECTORS vectors of the result stay in registers while the depth runs by.
  *
  * Each element of the result is summed over the depth in order, whatever the tile: results do not
  * depend on how rows are grouped, hence neither on the number of threads nor on the batch.
@@ -71,8 +71,8 @@ INLINE void tile_steps(
     }
 }
 
-/* The same with panels of weights, while lines from `ahead` on are fetched into the second cache, one
- * a step. */
+/* The same with a tile's width of a panel of weights, while lines from `ahead` on are fetched into the
+ * second cache, one a step. */
 INLINE void tile_steps_ahead(
     const int kind, const int rows, const float *a, i64 a_row, const float *b, i64 depth,
     const float *ahead, vf acc[TILE_ROWS][4])
@@ -80,10 +80,10 @@ INLINE void tile_steps_ahead(
     for (; depth >= 4; depth -= 4, a += 4, b += 4 * PANEL, ahead += 4 * FETCHED) {
         UNROLL for (int q = 0; q < 4; q++) {
             prefetch_second(ahead + q * FETCHED);
-            tile_step(kind, rows, 4, a + q, a_row, b + q * PANEL, acc);
+            tile_step(kind, rows, TILE_VECTORS, a + q, a_row, b + q * PANEL, acc);
         }
     }
-    tile_steps(kind, rows, 4, a, a_row, 1, b, PANEL, depth, acc);
+    tile_steps(kind, rows, TILE_VECTORS, a, a_row, 1, b, PANEL, depth, acc);
 }
 
 /* Run CALL(rows) with a constant number of rows, for groups of nearly equal size. `first` is the

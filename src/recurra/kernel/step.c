@@ -60,15 +60,19 @@ INLINE void fused_product(const Step *s, const Matrix *m, const int kind, const 
 {
     i64 depth = words(m->width, kind), a_row = words(m->stride, kind), panel = depth * PANEL;
     const float *b = s->w->packed + m->ahead + s->u * panel;
+    const float *next = b + (s->down ? -panel : panel);
+    int far = panel * s->l->blocks > FAR_WORDS;
     a += (s->t * s->w->batch + s->b0 + first) * a_row;
-#if !defined(__wasm__)
-    i64 part = first / TILE_ROWS * depth * FETCHED;
-    if (part < panel && panel * s->l->blocks > FAR_WORDS) {
-        tile_steps_ahead(kind, rows, a, a_row, b, depth, b + (s->down ? -panel : panel) + part, acc);
-        return;
+    UNROLL for (int from = 0; from < 4; from += TILE_VECTORS) {
+        vf(*some)[4] = (vf(*)[4])&acc[0][from];
+        i64 part = (first / TILE_ROWS * 4 + from) / TILE_VECTORS * depth * FETCHED;
+        const float *b_from = b + from * LANES;
+        if (FETCHES && far && part < panel) {
+            tile_steps_ahead(kind, rows, a, a_row, b_from, depth, next + part, some);
+        } else {
+            tile_steps(kind, rows, TILE_VECTORS, a, a_row, 1, b_from, PANEL, depth, some);
+        }
     }
-#endif
-    tile_steps(kind, rows, 4, a, a_row, 1, b, PANEL, depth, acc);
 }
 
 /* Gates and state of `rows` sequences of a step, from b0 + first, for one unit block. */
