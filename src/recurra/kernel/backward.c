@@ -67,25 +67,24 @@ INLINE void pull_rows(Window *w, i64 k, i64 t, i64 b0, i64 b1, const int flags, 
     }
 }
 
-static void pull(Window *w, i64 k, i64 t, i64 b0, i64 b1)
+/* Constant flags for the vanilla cell, a variable for all others. */
+INLINE void pull_kind(Window *w, i64 k, i64 t, i64 b0, i64 b1, const int kind)
 {
     int flags = w->net->flags;
+    if (flags) pull_rows(w, k, t, b0, b1, flags, kind);
+    else pull_rows(w, k, t, b0, b1, 0, kind);
+}
+
+static void pull(Window *w, i64 k, i64 t, i64 b0, i64 b1)
+{
     switch (kind_of(w->net)) {
 #ifndef RECURRA_FLOAT32_ONLY
-    case HALF:
-        if (flags) pull_rows(w, k, t, b0, b1, flags, HALF);
-        else pull_rows(w, k, t, b0, b1, 0, HALF);
-        break;
+    case HALF: pull_kind(w, k, t, b0, b1, HALF); break;
 #endif
 #ifdef TILES
-    case SPLIT:
-        if (flags) pull_rows(w, k, t, b0, b1, flags, SPLIT);
-        else pull_rows(w, k, t, b0, b1, 0, SPLIT);
-        break;
+    case SPLIT: pull_kind(w, k, t, b0, b1, SPLIT); break;
 #endif
-    default:
-        if (flags) pull_rows(w, k, t, b0, b1, flags, FULL);
-        else pull_rows(w, k, t, b0, b1, 0, FULL);
+    default: pull_kind(w, k, t, b0, b1, FULL);
     }
 }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from recurra.core.parameters import Params
 from recurra.core.spec import Spec
 from recurra.engines.base import OptimiserOptions
+from recurra.engines.native.layout import float32_only
 from recurra.engines.native.network import NativeNetwork
 from recurra.kernel import KernelMissingError, load
 
@@ -44,11 +45,9 @@ class NativeEngine:
         return None
 
     def unsupported(self, spec: Spec) -> str | None:
-        cell = spec.stack.cell
         if self.options.precision == "float64":
             return "the native engine computes in float32, bfloat16 or int8, not in float64."
-        small = self.options.precision in ("bfloat16", "int8")
-        if small and (cell.layer_norm or cell.full_gate_recurrence):
+        if self.options.precision in ("bfloat16", "int8") and float32_only(spec):
             return (
                 "the native engine computes this cell in float32 only; leave the precision 'auto'."
             )
@@ -104,9 +103,8 @@ class NativeEngine:
         """Return whether training multiplies in bfloat16."""
         if self.options.precision != "auto":
             return self.options.precision == "bfloat16"
-        cell = spec.stack.cell
         return (
             load().fast_bfloat16
-            and not (cell.layer_norm or cell.full_gate_recurrence)
+            and not float32_only(spec)
             and all(units % 32 == 0 for units in spec.stack.sizes)
         )

@@ -60,6 +60,11 @@ PRECISIONS = ("float32", "bfloat16", "int8", "split")
 """Of the factors of matrix products, in the order of recurra.h; "split" is float32, too."""
 
 
+def float32_only(spec: Spec) -> bool:
+    """Return whether the kernel multiplies in plain float32 only, because of what the cell is."""
+    return spec.stack.cell.layer_norm or spec.stack.cell.full_gate_recurrence
+
+
 def describe(spec: Spec, precision: str = "float32") -> NDArray[np.int64]:
     """Return the description of recurra.h."""
     cell = spec.stack.cell

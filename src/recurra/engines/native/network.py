@@ -29,6 +29,7 @@ from recurra.engines.native.layout import (
     address,
     aligned,
     describe,
+    float32_only,
     state_views,
 )
 from recurra.engines.native.threads import pool
@@ -74,8 +75,7 @@ class NativeNetwork:
         self.precisions = {
             TRAIN: learns_in, FORWARD: runs_in, EVALUATE: scores_in, GENERATE: draws_in
         }  # fmt: skip
-        cell = spec.stack.cell
-        self._splits = kernel.splits and not (cell.layer_norm or cell.full_gate_recurrence)
+        self._splits = kernel.splits and not float32_only(spec)
         self._descriptions: dict[str, Array] = {}
         self._packed: dict[str, Array] = {}
         self._current: set[str] = set()
