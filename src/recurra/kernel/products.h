@@ -72,19 +72,22 @@ INLINE void tile_steps(
 }
 
 /* The same with a tile's width of a panel of weights, while lines from `ahead` on are fetched into the
- * second cache, one a step. */
+ * second cache: in three steps of four, for more would wait for each other. */
 INLINE void tile_steps_ahead(
     const int kind, const int rows, const float *a, i64 a_row, const float *b, i64 depth,
     const float *ahead, vf acc[TILE_ROWS][4])
 {
-    for (; depth >= 4; depth -= 4, a += 4, b += 4 * PANEL, ahead += 4 * FETCHED) {
+    for (; depth >= 4; depth -= 4, a += 4, b += 4 * PANEL, ahead += 3 * FETCHED) {
         UNROLL for (int q = 0; q < 4; q++) {
-            prefetch_second(ahead + q * FETCHED);
+            if (q < 3) prefetch_second(ahead + q * FETCHED);
             tile_step(kind, rows, TILE_VECTORS, a + q, a_row, b + q * PANEL, acc);
         }
     }
     tile_steps(kind, rows, TILE_VECTORS, a, a_row, 1, b, PANEL, depth, acc);
 }
+
+/* Floats that it fetches in `depth` steps. */
+INLINE i64 fetched_ahead(i64 depth) { return depth / 4 * 3 * FETCHED; }
 
 /* Run CALL(rows) with a constant number of rows, for groups of nearly equal size. `first` is the
  * group's first row. */

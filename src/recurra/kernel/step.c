@@ -65,7 +65,7 @@ INLINE void fused_product(const Step *s, const Matrix *m, const int kind, const 
     a += (s->t * s->w->batch + s->b0 + first) * a_row;
     UNROLL for (int from = 0; from < 4; from += TILE_VECTORS) {
         vf(*some)[4] = (vf(*)[4])&acc[0][from];
-        i64 part = (first / TILE_ROWS * 4 + from) / TILE_VECTORS * depth * FETCHED;
+        i64 part = (first / TILE_ROWS * 4 + from) / TILE_VECTORS * fetched_ahead(depth);
         const float *b_from = b + from * LANES;
         if (FETCHES && far && part < panel) {
             tile_steps_ahead(kind, rows, a, a_row, b_from, depth, next + part, some);
