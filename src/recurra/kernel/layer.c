@@ -184,7 +184,7 @@ void layer_blocks(Window *w, i64 k, const i64 *tokens, i64 n, i64 u0, i64 u1)
 {
     const Layer *l = &w->net->layer[k];
     Step s = {w, l, &w->tape[k], tokens, tokens ? 0 : input_of(w, k, kind_of(w->net)), 0,
-              0, 0, 0, u0, u1, blocks_down(n)};
+              0, 0, 0, u0, u1, blocks_down(n), 0};
     fused_step(&s, 1);
     output_rows(w, k, 0, 1, u0 * LANES, u1 < l->blocks ? u1 * LANES : l->stride);
 }
@@ -212,7 +212,7 @@ void layer_forward(Window *w, i64 k, const i64 *tokens, i64 n, i64 b0, i64 b1)
             } else {
                 const float *x = joined && !tokens ? input_of(w, k, kind_of(w->net)) : 0;
                 Step s = {w, l, tape, tokens, x, input_steps(w, k), t, 0, b0, 0, l->blocks,
-                          blocks_down(n + t)};
+                          blocks_down(n + t), 0};
                 fused_step(&s, count);
             }
             output_rows(w, k, row, count, 0, l->stride);

@@ -52,16 +52,16 @@ INLINE void start_byte_sums(const Window *w, const Matrix *m, i64 u, vf sum[4])
 
 enum { FAR_WORDS = 100000 }; /* in a matrix: what is smaller is in the second cache */
 
-/* acc += the product of some sequences, from b0 + first, with unit block s->u of a matrix. Others wait
- * to meet the same weights, and meanwhile those of the next block come: the first of them fetch it, a
- * part each. */
+/* acc += the product of some sequences, from b0 + first, with unit block s->u of a matrix. Where others
+ * wait to meet the same weights, those of the next block come meanwhile: the first of them fetch it, a
+ * part each. A single tile of rows has nothing to multiply while it waits. */
 INLINE void fused_product(const Step *s, const Matrix *m, const int kind, const int rows,
                           const float *a, i64 first, vf acc[TILE_ROWS][4])
 {
     i64 depth = words(m->width, kind), a_row = words(m->stride, kind), panel = depth * PANEL;
     const float *b = s->w->packed + m->ahead + s->u * panel;
     const float *next = b + (s->down ? -panel : panel);
-    int far = panel * s->l->blocks > FAR_WORDS;
+    int far = s->several && panel * s->l->blocks > FAR_WORDS;
     a += (s->t * s->w->batch + s->b0 + first) * a_row;
     UNROLL for (int from = 0; from < 4; from += TILE_VECTORS) {
         vf(*some)[4] = (vf(*)[4])&acc[0][from];
@@ -223,6 +223,7 @@ void fused_step(Step *s, i64 count)
         fused_single(s, flags, kind);
         return;
     }
+    s->several = count > TILE_ROWS;
     for (i64 n = 0; n < s->l->blocks; n++) {
         s->u = nth_block(s, n, s->l->blocks);
         switch (VARIANT(kind, flags)) {

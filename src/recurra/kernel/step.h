@@ -29,6 +29,7 @@ typedef struct {
     i64 t, u, b0;
     i64 u0, u1;        /* which unit blocks of a single sequence */
     int down;          /* from the last of them to the first: see blocks_down */
+    int several;       /* whether more than one tile of rows meets a block's weights: fused_step says */
 } Step;
 
 /* Whether step t takes the unit blocks from the last to the first. Every other does: what weights the
