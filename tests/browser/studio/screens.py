@@ -5,19 +5,24 @@ The screens are used as a person uses them, in a real Chromium, on the site as i
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import importlib.util
 import os
+import random
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from playwright.sync_api import expect
 
 import recurra
+from recurra.studio import serve
+from recurra.studio.app import create_app
 from recurra.tasks.text.training import train
 from tests.browser.conftest import one_at_a_time
 from tests.studio.serving import TEXT, Live, serving
@@ -85,7 +90,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[Desk
     folder = tmp_path_factory.mktemp("desk")
     data = learned()
     (folder / "men.safetensors").write_bytes(data)
-    with serving(folder / "home") as live:
+    with patch.object(serve, "create_app", late), serving(folder / "home") as live:
         live.send("POST", "/api/corpora?name=men.txt", body=WORDS.encode())
         made = live.send("POST", "/api/models?name=men", body=data).json()
         yield Desk(live, recurra.load(folder / "men.safetensors"), made["id"])
@@ -93,6 +98,25 @@ def desk(tmp_path_factory: pytest.TempPathFactory, built: None) -> Iterator[Desk
 
 SLOWER = float(os.environ.get("RECURRA_SLOWER", "1"))
 """How many times slower pages are made, to find tests that wait for the wrong thing."""
+
+
+LATE_S = float(os.environ.get("RECURRA_LATE", "0"))
+"""Up to how late the server answers, at random, to find pages that lose what comes meanwhile."""
+
+
+def late(*args: Any) -> Any:
+    """Make the studio's application, as late as RECURRA_LATE says."""
+    app = create_app(*args)
+    if not LATE_S:
+        return app
+    chance = random.Random(LATE_S)
+
+    async def wait(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await asyncio.sleep(chance.uniform(0, LATE_S))
+        await app(scope, receive, send)
+
+    return wait
 
 
 def slow_down(page: Any) -> None:

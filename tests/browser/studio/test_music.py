@@ -158,7 +158,7 @@ def test_files_are_brought_and_learned(page: Any, desk: Desk, tmp_path: Path) ->
     good.write_text(collection(6))
     bad.write_bytes(b"no music")
     page.locator("input[type=file]").set_input_files([str(good), str(bad)])
-    page.get_by_text("Left out").wait_for()
+    page.get_by_text("Left out", exact=True).wait_for()
     page.get_by_text("bad.mid").first.wait_for()
     page.locator("button[aria-pressed=true]", has_text="own.abc").wait_for()
     check_access(page)

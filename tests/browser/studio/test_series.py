@@ -160,6 +160,8 @@ def test_a_public_set_is_fetched_and_chosen(page: Any, desk: Desk, shop: Path) -
     shop.write_text(TABLE)
     choice.click()
     expect(page.get_by_text("2 series, 168 values, every day")).to_be_visible()
+    # Until it is here, the sets cannot be chosen among.
+    expect(choice).to_be_enabled()
     expect(choice).to_be_checked()
     # It is in the address, and chosen again when the page is.
     page.reload()
