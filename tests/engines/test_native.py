@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import platform
 import re
 
@@ -426,6 +427,23 @@ def test_one_text_shared_among_threads_is_the_same(build, name, precision, rng):
     for log_probs, state in found[1:]:
         assert np.array_equal(log_probs, found[0][0])
         assert np.array_equal(state, found[0][1])
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_threads_that_part_and_meet_again_write_the_same(build, precision, rng):
+    spec = make_spec(sizes=(330,), reads="embedding")
+    params = {n: array / 9 for n, array in random_params(spec, rng).items()}
+    found = []
+    # More than there are processors: some come late, and the others do not wait for them.
+    for threads in (1, 2 * (os.cpu_count() or 1) + 1):
+        network = native(spec, params, precision=precision, threads=threads)
+        found.append(
+            network.generate(
+                np.array([3]), network.zero_state(1), 9000, SamplingOptions(), seed=1
+            )
+        )
+    assert np.array_equal(found[1].tokens, found[0].tokens)
+    assert np.array_equal(found[1].log_probs, found[0].log_probs)
 
 
 SAMPLINGS = [

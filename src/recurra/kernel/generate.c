@@ -16,10 +16,16 @@ static void draw(Window *w, i64 n, i64 b0, i64 b1, float *scratch)
     }
 }
 
-/* The tokens that step n reads, and their vectors where they have some. */
+/* The tokens that step n reads. */
+static const i64 *tokens_at(const Window *w, i64 n)
+{
+    return n ? w->job->drawn + (n - 1) * w->batch : w->job->tokens;
+}
+
+/* The same, their vectors put in place where they have some. */
 static const i64 *read_tokens(Window *w, i64 n, i64 b0, i64 b1)
 {
-    const i64 *tokens = n ? w->job->drawn + (n - 1) * w->batch : w->job->tokens;
+    const i64 *tokens = tokens_at(w, n);
     for (i64 b = b0; b < b1 && w->x; b++) place_input(w, b, input_row(w, b, tokens[b]));
     return tokens;
 }
@@ -59,67 +65,108 @@ static void keep_states(Window *w, i64 b0, i64 b1)
     }
 }
 
-void generate(Window *w, i64 b0, i64 b1, i64 thread)
+/* Steps n .. end-1 of sequences b0 .. b1-1 on this thread. */
+static void steps(Window *w, i64 n, i64 end, i64 b0, i64 b1, i64 thread)
 {
-    const Net *net = w->net;
-    for (i64 k = 0; k < net->layers; k++) layer_start(w, k, b0, b1);
-    for (i64 n = 0; n < w->job->count; n++) {
+    for (; n < end; n++) {
         const i64 *tokens = read_tokens(w, n, b0, b1);
-        for (i64 k = 0; k < net->layers; k++) layer_forward(w, k, w->x || k ? 0 : tokens, n, b0, b1);
+        for (i64 k = 0; k < w->net->layers; k++) {
+            layer_forward(w, k, w->x || k ? 0 : tokens, n, b0, b1);
+        }
         draw(w, n, b0, b1, w->scratch + thread * w->scratch_floats);
         go_on(w, b0, b1);
     }
+}
+
+void generate(Window *w, i64 b0, i64 b1, i64 thread)
+{
+    for (i64 k = 0; k < w->net->layers; k++) layer_start(w, k, b0, b1);
+    steps(w, 0, w->job->count, b0, b1, thread);
     keep_states(w, b0, b1);
 }
 
-enum { SHARED_WORDS = 100000 }; /* of weights a step: below, meeting costs more than it brings */
+/* Of weights that are read: where a step has fewer, meeting costs more than it brings. */
+enum { SHARED_WORDS = 100000 };
+/* And as many take some milliseconds, a turn on a processor. */
+enum { PARTED_WORDS = 25 * 1000 * 1000 };
 
-int shares_steps(const Window *w)
+/* How many numbers of four bytes a step reads of the weights. */
+static i64 step_words(const Net *net)
 {
-    const Net *net = w->net;
-    int whole_rows = CELL_FULL_GATE_RECURRENCE | CELL_LAYER_NORM;
-    if (w->job->mode != MODE_GENERATE || w->batch > 1 || w->keep || kind_of(net) == BYTE ||
-        (net->flags & whole_rows)) {
-        return 0;
-    }
     i64 read = 0;
     for (i64 k = 0; k < net->layers; k++) {
         const Layer *l = &net->layer[k];
         i64 width = l->hh.width + (k || net->input != INPUT_ONE_HOT ? l->ih.width : 0);
         read += l->blocks * PANEL * words(width, kind_of(net));
     }
-    return read >= SHARED_WORDS;
+    return read;
 }
 
-void generate_together(Window *w, i64 thread, i64 threads, void *pool)
+int shares_steps(const Window *w)
 {
     const Net *net = w->net;
-    i64 count = w->job->count;
-    int late = 0;
-    if (thread == 0) {
-        for (i64 k = 0; k < net->layers; k++) layer_start(w, k, 0, 1);
-        if (count) read_tokens(w, 0, 0, 1);
+    int whole_rows = CELL_FULL_GATE_RECURRENCE | CELL_LAYER_NORM;
+    if (w->job->mode != MODE_GENERATE || w->batch > 1 || w->keep ||
+        (net->flags & whole_rows)) {
+        return 0;
     }
-    late |= pool_barrier(pool, threads);
-    for (i64 n = 0; n < count; n++) {
-        const i64 *tokens = n ? w->job->drawn + n - 1 : w->job->tokens;
-        /* One whose neighbour was late finishes alone: on a busy machine threads wait for their
-         * turn on a processor, a thousand times longer than a step takes. */
-        i64 sharing = w->alone ? 1 : threads;
-        if (thread >= sharing) return;
-        for (i64 k = 0; k < net->layers; k++) {
-            i64 blocks = net->layer[k].blocks;
-            layer_blocks(w, k, w->x || k ? 0 : tokens, n, blocks * thread / sharing,
-                         blocks * (thread + 1) / sharing);
-            if (sharing > 1) late |= pool_barrier(pool, sharing);
+    return step_words(net) >= SHARED_WORDS;
+}
+
+/* Steps from n on, each thread some units of every layer, until one came late. Returns the next. */
+static i64 shared_steps(Window *w, i64 n, i64 thread, i64 threads, void *pool)
+{
+    int late = 0;
+    for (int parting = 0; n < w->job->count && !parting; n++) {
+        const i64 *tokens = tokens_at(w, n);
+        for (i64 k = 0; k < w->net->layers; k++) {
+            i64 blocks = w->net->layer[k].blocks;
+            layer_blocks(w, k, w->x || k ? 0 : tokens, n, blocks * thread / threads,
+                         blocks * (thread + 1) / threads);
+            late |= pool_barrier(pool, threads);
+            if (kind_of(w->net) != BYTE) continue;
+            /* Bytes have one step a row: only when all units are there. */
+            if (thread == 0) layer_bytes(w, k);
+            if (k + 1 < w->net->layers) late |= pool_barrier(pool, threads);
         }
         if (thread == 0) {
             draw(w, n, 0, 1, w->scratch);
             go_on(w, 0, 1);
-            if (n + 1 < count) read_tokens(w, n + 1, 0, 1);
-            if (late) w->alone = 1;
+            if (n + 1 < w->job->count) read_tokens(w, n + 1, 0, 1);
+            w->parting = late;
         }
-        if (sharing > 1) late |= pool_barrier(pool, sharing) && thread == 0;
+        late = pool_barrier(pool, threads);
+        parting = w->parting;
+    }
+    return n;
+}
+
+/* Steps from n on by the first thread alone, at least so many and until the others have come. Returns
+ * the next. */
+static i64 lone_steps(Window *w, i64 n, i64 least_steps, i64 threads, const void *pool)
+{
+    i64 count = w->job->count, end = least(count, n + least_steps);
+    steps(w, n, end, 0, 1, 0);
+    for (n = end; n < count && !pool_others_wait(pool, threads); n++) steps(w, n, n + 1, 0, 1, 0);
+    return n;
+}
+
+/* On a busy machine a thread waits for its turn on a processor, a thousand times longer than a step
+ * takes. So the first goes on alone when another was late, for longer each time. */
+void generate_together(Window *w, i64 thread, i64 threads, void *pool)
+{
+    i64 count = w->job->count, apart = PARTED_WORDS / step_words(w->net);
+    for (i64 k = 0; k < w->net->layers && !thread; k++) layer_start(w, k, 0, 1);
+    for (i64 n = 0;; apart *= 2) {
+        if (thread == 0) {
+            if (n < count) read_tokens(w, n, 0, 1);
+            w->next = n;
+        }
+        pool_barrier(pool, threads);
+        n = w->next;
+        if (n == count) break;
+        n = shared_steps(w, n, thread, threads, pool);
+        if (thread == 0) n = lone_steps(w, n, apart, threads, pool);
     }
     if (thread == 0) keep_states(w, 0, 1);
 }

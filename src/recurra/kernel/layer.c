@@ -183,11 +183,13 @@ void layer_start(Window *w, i64 k, i64 b0, i64 b1)
 void layer_blocks(Window *w, i64 k, const i64 *tokens, i64 n, i64 u0, i64 u1)
 {
     const Layer *l = &w->net->layer[k];
-    Step s = {w, l, &w->tape[k], tokens, tokens ? 0 : input_of(w, k, kind_of(w->net)), 0,
-              0, 0, 0, u0, u1, blocks_down(n), 0};
+    Step s = {w, l, &w->tape[k], tokens, tokens ? 0 : input_of(w, k, kind_of(w->net)),
+              input_steps(w, k), 0, 0, 0, u0, u1, blocks_down(n), 0};
     fused_step(&s, 1);
     output_rows(w, k, 0, 1, u0 * LANES, u1 < l->blocks ? u1 * LANES : l->stride);
 }
+
+void layer_bytes(Window *w, i64 k) { output_bytes(w, k, 0, 1); }
 
 void layer_forward(Window *w, i64 k, const i64 *tokens, i64 n, i64 b0, i64 b1)
 {

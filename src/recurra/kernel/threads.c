@@ -58,6 +58,11 @@ int pool_barrier(void *memory, int64_t threads)
     return 1;
 }
 
+int pool_others_wait(const void *pool, int64_t threads)
+{
+    return __atomic_load_n(&((const Pool *)pool)->arrived, __ATOMIC_ACQUIRE) == threads - 1;
+}
+
 static void *serve(void *argument)
 {
     Worker *worker = argument;
@@ -153,6 +158,13 @@ int pool_barrier(void *pool, int64_t threads)
     (void)pool;
     (void)threads;
     return 0;
+}
+
+int pool_others_wait(const void *pool, int64_t threads)
+{
+    (void)pool;
+    (void)threads;
+    return 1;
 }
 
 int64_t pool_threads(const void *pool)

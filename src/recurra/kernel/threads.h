@@ -13,6 +13,9 @@ void pool_run(void *pool, int64_t threads, Work *work, void *context);
  * one waited for may need this processor. Returns whether this one slept. */
 int pool_barrier(void *pool, int64_t threads);
 
+/* Whether all others of so many threads wait at the barrier. */
+int pool_others_wait(const void *pool, int64_t threads);
+
 /* How many threads a pool has; 1 without one. */
 int64_t pool_threads(const void *pool);
 

@@ -76,7 +76,7 @@ i64 window_lay_out(Window *w, const RecurraJob *job, const Net *net, uint8_t *ba
     w->batch = job->batch;
     w->rows = w->time * w->batch;
     w->threads = job->threads;
-    w->alone = 0;
+    w->next = w->parting = 0;
     w->learns = job->mode >= MODE_BACKWARD && job->mode <= MODE_TRAIN;
     int masked = job->resets || (job->mode == MODE_TRAIN && job->recurrent_dropout > 0);
     i64 rows = w->rows, widest_gates = 0, widest_in = GRADIENT_DEPTH * ROW;

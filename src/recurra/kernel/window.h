@@ -54,7 +54,8 @@ typedef struct {
     float *scratch;        /* [threads][scratch_floats] */
     i64 scratch_floats;
     i64 threads;
-    int alone; /* set when threads that draw together part; see generate.c */
+    i64 next;    /* the step at which threads that draw together meet, see generate.c */
+    int parting; /* whether they part after it */
 } Window;
 
 enum { CHUNK_ROWS = 128 }; /* rows whose products are made at once: they stay in the cache */
@@ -109,12 +110,14 @@ void generate_together(Window *w, i64 thread, i64 threads, void *pool);
 int shares_steps(const Window *w);
 
 /* layer.c, backward.c: run a layer over the window, for sequences b0 .. b1-1; and back through it.
- * `tokens` is null but for a one-hot bottom layer, `n` counts the tokens drawn. The backward pass reads the gradient of the layer's output at
- * dy_of and, with want_dx, leaves that of its input at dx_of. */
+ * `tokens` is null but for a one-hot bottom layer, `n` counts the tokens drawn. The backward pass
+ * reads the gradient of the layer's output at dy_of and, with want_dx, leaves that of its input at
+ * dx_of. */
 void layer_forward(Window *w, i64 k, const i64 *tokens, i64 n, i64 b0, i64 b1);
 void layer_start(Window *w, i64 k, i64 b0, i64 b1); /* what layer_forward does first, unless drawing */
-/* A step of one sequence, unit blocks u0 .. u1-1. */
+/* A step of one sequence, unit blocks u0 .. u1-1; and, when all are there, its 8-bit copies. */
 void layer_blocks(Window *w, i64 k, const i64 *tokens, i64 n, i64 u0, i64 u1);
+void layer_bytes(Window *w, i64 k);
 void layer_backward(Window *w, i64 k, i64 b0, i64 b1, int want_dx);
 
 INLINE float *dy_of(const Window *w, i64 k) { return w->dy[(w->net->layers - 1 - k) & 1]; }
