@@ -438,9 +438,7 @@ def test_threads_that_part_and_meet_again_write_the_same(build, precision, rng):
     for threads in (1, 2 * (os.cpu_count() or 1) + 1):
         network = native(spec, params, precision=precision, threads=threads)
         found.append(
-            network.generate(
-                np.array([3]), network.zero_state(1), 9000, SamplingOptions(), seed=1
-            )
+            network.generate(np.array([3]), network.zero_state(1), 9000, SamplingOptions(), seed=1)
         )
     assert np.array_equal(found[1].tokens, found[0].tokens)
     assert np.array_equal(found[1].log_probs, found[0].log_probs)
