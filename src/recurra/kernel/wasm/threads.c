@@ -11,13 +11,16 @@
 
 enum { SPINS = 2000 };
 
+/* The last job posted: how many threads it uses, and above that a count. One word, so that nobody
+ * takes the number of one job for another's. */
+enum { WANTED = 255, NEXT = 256 };
+
 typedef struct {
     int32_t threads, stopping;
-    int32_t jobs;                     /* how many were posted */
+    int32_t posted;
     int32_t arrived, round, sleepers; /* the barrier */
     Work *work;
     void *context;
-    int64_t wanted; /* how many threads the job in hand uses */
 } Pool;
 
 static int32_t read(const int32_t *value) { return __atomic_load_n(value, __ATOMIC_SEQ_CST); }
@@ -54,16 +57,31 @@ int pool_barrier(void *memory, int64_t threads)
     return await_change(pool, &pool->round, round);
 }
 
+int pool_others_wait(const void *pool, int64_t threads)
+{
+    return read(&((const Pool *)pool)->arrived) == threads - 1;
+}
+
 RECURRA_PUBLIC void recurra_pool_serve(void *memory, int64_t number)
 {
     Pool *pool = memory;
-    for (int32_t seen = 0;; seen++) {
-        await_change(pool, &pool->jobs, seen);
+    for (int32_t seen = 0;;) {
+        await_change(pool, &pool->posted, seen);
+        seen = read(&pool->posted);
         if (read(&pool->stopping)) return;
-        int64_t wanted = pool->wanted;
-        if (number < wanted) pool->work(pool->context, number, wanted, pool);
-        pool_barrier(pool, pool->threads);
+        /* A job that needs fewer threads leaves the others out of its barriers, too; they may even
+         * sleep through it. One that needs this thread waits for it, so none of those is missed. */
+        int32_t wanted = seen & WANTED;
+        if (number >= wanted) continue;
+        pool->work(pool->context, number, wanted, pool);
+        pool_barrier(pool, wanted);
     }
+}
+
+static void post(Pool *pool, int32_t wanted)
+{
+    uint32_t count = (uint32_t)pool->posted & ~(uint32_t)WANTED;
+    announce(pool, &pool->posted, (int32_t)(count + NEXT) | wanted);
 }
 
 void pool_run(void *memory, int64_t threads, Work *work, void *context)
@@ -73,12 +91,12 @@ void pool_run(void *memory, int64_t threads, Work *work, void *context)
         work(context, 0, 1, 0);
         return;
     }
+    int32_t wanted = threads < pool->threads ? (int32_t)threads : pool->threads;
     pool->work = work;
     pool->context = context;
-    pool->wanted = threads < pool->threads ? threads : pool->threads;
-    announce(pool, &pool->jobs, pool->jobs + 1);
-    work(context, 0, pool->wanted, pool);
-    pool_barrier(pool, pool->threads);
+    post(pool, wanted);
+    work(context, 0, wanted, pool);
+    pool_barrier(pool, wanted);
 }
 
 int64_t pool_threads(const void *memory) { return memory ? ((const Pool *)memory)->threads : 1; }
@@ -100,5 +118,5 @@ void recurra_pool_stop(void *memory)
 {
     Pool *pool = memory;
     __atomic_store_n(&pool->stopping, 1, __ATOMIC_SEQ_CST);
-    announce(pool, &pool->jobs, pool->jobs + 1);
+    post(pool, 0);
 }
