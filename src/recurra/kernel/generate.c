@@ -106,11 +106,8 @@ int shares_steps(const Window *w)
 {
     const Net *net = w->net;
     int whole_rows = CELL_FULL_GATE_RECURRENCE | CELL_LAYER_NORM;
-    if (w->job->mode != MODE_GENERATE || w->batch > 1 || w->keep ||
-        (net->flags & whole_rows)) {
-        return 0;
-    }
-    return step_words(net) >= SHARED_WORDS;
+    return w->job->mode == MODE_GENERATE && w->batch == 1 && !w->keep &&
+           !(net->flags & whole_rows) && step_words(net) >= SHARED_WORDS;
 }
 
 /* Steps from n on, each thread some units of every layer, until one came late. Returns the next. */
